@@ -1,0 +1,220 @@
+"""From measurements to options: what each method reaches on each rung, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+from advisor.records import CurvePoint, Option, Price
+from knowledge.cost import (
+    SERVING_UTILISATION,
+    serving_usd_per_month,
+    training_flops,
+    usd,
+)
+from knowledge.records import Machine, ModelCard
+from probes.methods import METHODS, best
+from probes.records import Estimate, Example, Measurement, TaskSpec
+from probes.stats import estimate_runs, probability_at_least, shrink_best
+from probes.summary import is_item_mean
+
+REFERENCE_MACHINE = "l4"
+"""Prices are for this card unless the spec names another."""
+Z = 1.959964
+"""Normal quantile of a 95 % interval."""
+MONTHS = 12
+"""Training is paid once; serving is added up over so many months to order options by price."""
+
+
+def options(
+    measurements: Iterable[Measurement],
+    spec: TaskSpec,
+    examples: Mapping[str, Example],
+    cards: Mapping[str, ModelCard],
+    machine: Machine,
+) -> list[Option]:
+    """Every method on every rung in its best setting, cheapest first.
+
+    Args:
+        measurements: everything measured on the dev split; test measurements are ignored.
+        examples: dev examples by item id, for groups.
+        cards: architecture of each rung by name.
+        machine: where it would be trained and served.
+    """
+    dev = [found for found in measurements if found.cell.split == "dev"]
+    found = [
+        _option(method, cards[rung], runs, n_tried, spec, examples, machine)
+        for rung in cards
+        for method in METHODS
+        for runs, n_tried in [chosen_runs(dev, rung, method)]
+        if runs
+    ]
+    return sorted(found, key=lambda option: (total_usd(option.price), option.n_params))
+
+
+def total_usd(price: Price) -> float:
+    """Training and MONTHS of serving, in USD."""
+    return price.training_usd + MONTHS * price.serving_usd_per_month
+
+
+def chosen_runs(
+    dev: Sequence[Measurement], rung: str, method: str
+) -> tuple[list[Measurement], int]:
+    """The runs of the best setting of a method on a rung, and how many settings were compared.
+
+    For LoRA these are the repeats with fresh seeds; the trial that won the search is not among
+    them, since it won partly by luck.
+    """
+    mine = [
+        found
+        for found in dev
+        if found.cell.rung == rung and found.cell.method == method and found.status == "ok"
+    ]
+    repeats = [found for found in mine if found.cell.role == "repeat"]
+    tried = [found for found in mine if found.cell.role in ("baseline", "search", "tune")]
+    if method == "lora":
+        searched = ("learning_rate", "rank", "epochs")
+        return repeats, len({tuple(found.cell.params[name] for name in searched) for found in tried})
+    winner = best(tried)
+    if winner is None:
+        return [], 0
+    again = [found for found in repeats if found.cell.params == winner.cell.params]
+    return [winner, *again], len(tried)
+
+
+def _option(
+    method: str,
+    card: ModelCard,
+    runs: Sequence[Measurement],
+    n_tried: int,
+    spec: TaskSpec,
+    examples: Mapping[str, Example],
+    machine: Machine,
+) -> Option:
+    clusters = groups(runs[0], examples)
+    estimate = quality_of(runs, spec, clusters)
+    optimism = shrink_best(estimate.value, estimate.n, max(1, n_tried))
+    return Option(
+        name=option_name(method, card.name),
+        rung=card.name,
+        method=method,
+        n_params=card.n_params,
+        params=runs[0].cell.params,
+        quality=estimate,
+        form=estimate_runs(matrix(runs, "form")),
+        content=estimate_runs(matrix(runs, "content"), clusters=clusters),
+        n_runs=len(runs),
+        n_tried=n_tried,
+        optimism=round(optimism, 4),
+        p_meets=p_meets(runs, spec, min(1.0, spec.target + optimism), clusters),
+        price=price(runs, card, spec, machine),
+        evidence=tuple(run.id for run in runs),
+    )
+
+
+def option_name(method: str, rung: str) -> str:
+    """How an option is called in reports: `lora @ pocket-s`."""
+    return f"{method.replace('_', '-')} @ {rung}"
+
+
+def matrix(runs: Sequence[Measurement], layer: str) -> list[list[float]]:
+    """Scores of one layer (`form`, `content`, `quality`), seeds x items, items in one order."""
+    order = [score.item_id for score in runs[0].scores]
+    by_run = [{score.item_id: float(getattr(score, layer)) for score in run.scores} for run in runs]
+    return [[scores[item] for item in order] for scores in by_run]
+
+
+def groups(run: Measurement, examples: Mapping[str, Example]) -> list[str] | None:
+    """The group of each item, None where the data has no groups."""
+    named = [examples[score.item_id].group for score in run.scores if score.item_id in examples]
+    if len(named) != len(run.scores) or not any(named):
+        return None
+    return [group or f"row {at}" for at, group in enumerate(named)]
+
+
+def price(runs: Sequence[Measurement], card: ModelCard, spec: TaskSpec, machine: Machine) -> Price:
+    """Training and serving on the reference machine, from the tokens that were counted."""
+    trained = sum(run.cost.train_tokens for run in runs) / len(runs)
+    flops = training_flops(card.n_params, round(trained))
+    tokens = sum(run.cost.input_tokens + run.cost.output_tokens for run in runs)
+    answers = sum(len(run.predictions) for run in runs)
+    plain = [run for run in runs if not run.cost.train_tokens]
+    return Price(
+        training_usd=usd(flops / (machine.tflops * 1e12 * SERVING_UTILISATION), machine),
+        serving_usd_per_month=serving_usd_per_month(
+            card.n_params, tokens / max(1, answers), spec.needs.requests_per_month, machine
+        ),
+        seconds_per_request=(
+            round(sum(run.cost.wall_s for run in plain) / sum(run.cell.n_eval for run in plain), 4)
+            if plain
+            else None
+        ),
+        machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
+        f" ({machine.price.checked if machine.price else 'no price'}),"
+        f" {SERVING_UTILISATION:.0%} of peak",
+    )
+
+
+def curves(measurements: Iterable[Measurement]) -> list[CurvePoint]:
+    """Learning curves of LoRA on dev: one point for each rung and amount of data."""
+    by_point: dict[tuple[str, int], list[Measurement]] = {}
+    for found in measurements:
+        cell = found.cell
+        trained = cell.method == "lora" and cell.role in ("curve", "repeat")
+        if trained and cell.split == "dev" and found.status == "ok":
+            by_point.setdefault((cell.rung, cell.n_train), []).append(found)
+    return [
+        CurvePoint(
+            rung=rung,
+            n_train=n_train,
+            quality=estimate_runs(matrix(runs, "quality")),
+            evidence=tuple(run.id for run in runs),
+        )
+        for (rung, n_train), runs in sorted(by_point.items())
+    ]
+
+
+def quality_of(
+    runs: Sequence[Measurement], spec: TaskSpec, clusters: Sequence[str] | None = None
+) -> Estimate:
+    """Quality over the runs of one option, with the variance of seeds and of items.
+
+    For a figure that is no mean over items (macro-F1, error costs) the runs' bootstrap variances
+    are averaged and the variance between seeds, divided by their number, is added.
+    """
+    if is_item_mean(spec):
+        return estimate_runs(matrix(runs, "quality"), clusters=clusters)
+    found = [run.quality for run in runs if run.quality is not None]
+    values = [estimate.value for estimate in found]
+    mean = statistics.fmean(values)
+    items = statistics.fmean(((e.high - e.low) / (2 * Z)) ** 2 for e in found)
+    seeds = statistics.variance(values) / len(values) if len(values) > 1 else 0.0
+    half = Z * math.sqrt(items + seeds)
+    return Estimate(
+        value=mean,
+        low=max(0.0, mean - half),
+        high=min(1.0, mean + half),
+        n=found[0].n,
+        basis=f"bootstrap(items), {len(found)} run(s)",
+    )
+
+
+def p_meets(
+    runs: Sequence[Measurement],
+    spec: TaskSpec,
+    target: float,
+    clusters: Sequence[str] | None = None,
+) -> float:
+    """Probability that the true quality is at least `target`, to four digits."""
+    if is_item_mean(spec):
+        p = probability_at_least(matrix(runs, "quality"), target, clusters=clusters)
+    else:
+        p = p_at(quality_of(runs, spec), target)
+    return round(p, 4)
+
+
+def p_at(estimate: Estimate, target: float) -> float:
+    """P(quality >= target) by a normal through a 95 % interval."""
+    sd = max(1e-6, (estimate.high - estimate.low) / (2 * Z))
+    return 0.5 * math.erfc(-(estimate.value - target) / sd / math.sqrt(2))

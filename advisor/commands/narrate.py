@@ -1,0 +1,271 @@
+"""What a person reads: narration on stderr while it runs, the verdict on stdout at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+
+from advisor.decide import percent
+from advisor.records import DataSummary, Report
+from probes.records import Estimate, Event, Json
+from probes.sinks import terminal
+
+
+class Narrator(Protocol):
+    """Tells a person what happens; used as a context manager."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def data(self, summary: DataSummary) -> None:
+        """Tell what the data are."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Tell what has happened."""
+        ...
+
+
+def narrator(kind: str) -> Narrator:
+    """`auto`: a bar with ETA on a terminal, else lines; `none`: silence."""
+    if kind == "none":
+        return Silent()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Silent:
+    """Tells nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def data(self, summary: DataSummary) -> None:
+        """Nothing."""
+
+    def event(self, event: Event) -> None:
+        """Nothing."""
+
+
+class Lines:
+    """One line for each thing that happens, for logs."""
+
+    def __init__(self) -> None:
+        self.pace = Pace()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def say(self, text: str) -> None:
+        """One line on stderr."""
+        click.echo(terminal(text), err=True)
+
+    def data(self, summary: DataSummary) -> None:
+        """The sizes of the splits and what is noteworthy."""
+        self.say(data_text(summary))
+
+    def event(self, event: Event) -> None:
+        """Finished and failed cells, the plan, the opening of the test split."""
+        self.pace.event(event)
+        text = event_text(event)
+        if text:
+            self.say(f"[{self.pace.done:4.0%}, {self.pace.left()} left] {text}")
+
+
+class Bar(Lines):
+    """A progress bar with ETA, the lines scrolling above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.console = Console(stderr=True, highlight=False)
+        self.progress = Progress(
+            TextColumn("{task.percentage:3.0f} %"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[left]} left", markup=False),
+            TextColumn("{task.description}", markup=False),
+            console=self.console,
+        )
+        self.bar = self.progress.add_task("starting", total=1.0, left="?")
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """One line above the bar, as plain text."""
+        self.console.print(terminal(text), markup=False, soft_wrap=True)
+
+    def event(self, event: Event) -> None:
+        """A line for what is finished, the bar for what goes on."""
+        self.pace.event(event)
+        text = event_text(event)
+        if text:
+            self.say(text)
+        where = self.pace.where()
+        self.progress.update(
+            self.bar, completed=self.pace.done, left=self.pace.left(), description=terminal(where)
+        )
+
+
+class Pace:
+    """How far a run is, in predicted seconds, and how long the rest takes at the pace so far."""
+
+    def __init__(self) -> None:
+        self.predicted: dict[tuple[str, str, str], list[float]] = {}
+        self.total = 1.0
+        self.finished = 0.0
+        self.running: dict[str, tuple[str, float, float]] = {}
+        self.began_s = time.monotonic()
+        self.measured = 0.0
+
+    def event(self, event: Event) -> None:
+        """Take note of a plan, a start, progress, or an end."""
+        if event.kind == "plan":
+            for rung, method, role, seconds in event.payload["seconds_by_cell"]:
+                self.predicted.setdefault((rung, method, role), []).append(seconds)
+            self.total = max(1e-6, sum(sum(rows) for rows in self.predicted.values()))
+        elif event.kind == "cell-started":
+            self.running[event.payload["id"]] = (_label(event.payload), 0.0, self._take(event))
+        elif event.kind == "progress" and event.payload["id"] in self.running:
+            label, _, seconds = self.running[event.payload["id"]]
+            share = event.payload["done"] / max(1e-9, event.payload["total"])
+            self.running[event.payload["id"]] = (label, share, seconds)
+        elif event.kind == "cell-finished":
+            known = self.running.pop(event.payload["id"], None)
+            seconds = known[2] if known else self._take(event)
+            self.finished += seconds
+            if not event.payload["cached"]:
+                self.measured += seconds
+
+    def _take(self, event: Event) -> float:
+        payload = event.payload
+        rows = self.predicted.get((payload["rung"], payload["method"], payload["role"]), [])
+        return rows.pop() if rows else 0.0
+
+    @property
+    def done(self) -> float:
+        """Share of the predicted work that is done, 0 to 1."""
+        under_way = sum(share * seconds for _, share, seconds in self.running.values())
+        return min(1.0, (self.finished + under_way) / self.total)
+
+    def left(self) -> str:
+        """Time that the rest takes at the pace so far, `2:05`, or `?` where nothing is known."""
+        under_way = sum(share * seconds for _, share, seconds in self.running.values())
+        made = self.measured + under_way
+        if made <= 0:
+            return "?"
+        seconds = (time.monotonic() - self.began_s) / made * self.total * (1 - self.done)
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+    def where(self) -> str:
+        """What runs now."""
+        return "; ".join(label for label, _, _ in self.running.values())
+
+
+def _label(payload: Json) -> str:
+    params = payload["params"]
+    if payload["method"] == "few_shot":
+        settings = f"k={params['shots']} {params['selection']} {params['decoding']}"
+    elif payload["method"] == "lora":
+        rate = params["learning_rate"]
+        settings = f"r={params['rank']} lr={rate:.1e} ep={params['epochs']} n={payload['n_train']}"
+    else:
+        settings = f"{params['decoding']}{' labels listed' if params['list_labels'] else ''}"
+    test = " on test" if payload["split"] == "test" else ""
+    return f"{payload['rung']} {payload['method'].replace('_', '-')} {settings}{test}"
+
+
+def _figure(payload: Json, name: str) -> str:
+    if payload.get(name) is None:
+        return "–"
+    return f"{100 * Estimate.model_validate(payload[name]).value:.1f} %"
+
+
+def event_text(event: Event) -> str:
+    """The line of an event, "" for events that a person need not read."""
+    payload = event.payload
+    if event.kind == "run":
+        return f"run: {payload['folder']}"
+    if event.kind == "plan":
+        return plan_text(payload)
+    if event.kind == "cell-finished" and not payload["cached"]:
+        status = "" if payload["status"] == "ok" else f" {payload['status']}: {payload['cause']}"
+        figures = f"quality {_figure(payload, 'quality')}, form {_figure(payload, 'form')}"
+        return f"{_label(payload)}: {figures}{status} ({payload['wall_s']:.1f} s)"
+    if event.kind == "cell-failed":
+        return f"{_label(payload)}: {payload['cause']}; tried again"
+    if event.kind == "test-opened":
+        return f"test split opened for {', '.join(payload['options'])}"
+    return ""
+
+
+def data_text(summary: DataSummary) -> str:
+    """The data in a few lines."""
+    lines = [
+        f"data: {summary.n_train} train, {summary.n_dev} dev, {summary.n_test} test items;"
+        f" the smallest difference that can be shown is"
+        f" {100 * summary.detectable_difference_dev:.1f} points on dev,"
+        f" {100 * summary.detectable_difference_test:.1f} on test"
+    ]
+    lines += [f"data: {note}" for note in summary.notes]
+    return terminal("\n".join(lines))
+
+
+def plan_text(plan: Json) -> str:
+    """The plan as a small table."""
+    battery = plan["battery"]
+    lines = [
+        f"plan: {plan['cells']} cells, battery '{battery['name']}': {battery['n_trials']} trials,"
+        f" fractions {', '.join(f'{f:g}' for f in battery['fractions'])} and 1,"
+        f" {battery['seeds']} seeds; about {plan['seconds'] / 60:.1f} minutes of"
+        f" {plan['budget_seconds'] / 60:g} ({plan['workers']} worker(s), {plan['threads']}"
+        f" thread(s) each); {plan['price_note']}",
+        f"  {'rung':28} {'params':>12} {'cells':>6} {'tokens':>12} {'minutes':>8} {'memory':>9}",
+    ]
+    for row in plan["rungs"]:
+        lines.append(
+            f"  {row['rung']:28} {row['n_params']:>12,} {row['cells']:>6} {row['tokens']:>12,}"
+            f" {row['seconds'] / 60:>8.1f} {row['memory_bytes'] / 1e9:>6.2f} GB"
+        )
+    return terminal("\n".join(lines))
+
+
+def verdict_text(folder: Path) -> str:
+    """The report's verdict and options for a terminal."""
+    report = Report.model_validate_json((folder / "report.json").read_bytes())
+    advice = report.advice
+    lines = ["", advice.headline, ""]
+    for option in report.options:
+        mark = "*" if option.name == advice.option else " "
+        tested = f"; test {percent(option.test)}" if option.test else ""
+        lines.append(
+            f" {mark} {option.name:28} dev {percent(option.quality)};"
+            f" P(meets) {option.p_meets:.2f}{tested}"
+        )
+    lines += ["", f"why not cheaper: {advice.why_not_cheaper}"]
+    lines += [f"why not bigger:  {advice.why_not_bigger}"]
+    lines += [f"finding:         {finding.kind}: {finding.text}" for finding in report.findings]
+    lines += [f"would change it: {flip}" for flip in advice.what_would_change_it]
+    lines += [f"next:            {advice.next_step}", f"holds for:       {advice.domain}"]
+    lines += ["", f"report: {folder / 'report.md'} (and report.json)"]
+    return terminal("\n".join(lines))

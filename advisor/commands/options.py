@@ -1,0 +1,25 @@
+"""Flags that several commands share; each is a field of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+F = Callable[..., Any]
+
+
+def task_options(function: F) -> F:
+    """`--task` and the flags that stand above the spec."""
+    flags = (
+        click.option("--task", "-t", required=True, type=click.Path(path_type=Path), help="The spec, a YAML file."),
+        click.option("--ladder", help="Ladder or model in place of the spec's."),
+        click.option("--target", type=click.FloatRange(0, 1, min_open=True), help="Quality that is good enough, 0 to 1."),
+        click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the run."),
+    )  # fmt: skip
+    for flag in reversed(flags):
+        function = flag(function)
+    return function

@@ -1,0 +1,35 @@
+"""`advisor report`: a run's report, made again from what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a summary.")
+def report(run: Path, as_json: bool) -> None:
+    """Make the report of RUN (a folder) again from its cells, and show it."""
+    from advisor.commands.narrate import verdict_text
+    from advisor.prepare import now
+    from advisor.report.build import Inputs, build_report
+    from advisor.report.files import write_report
+    from knowledge.errors import UserError
+    from probes.store import RunStore
+
+    store = RunStore.open(run)
+    inputs = Inputs.of(store)
+    if not any(found.quality is not None for found in inputs.measurements):
+        raise UserError(
+            "E-RUN-EMPTY",
+            "no cell has been measured yet",
+            place=str(run),
+            hint="start the probe again: it goes on where it was",
+        )
+    write_report(store, build_report(inputs, finished=now()))
+    if as_json:
+        click.echo((run / "report.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        click.echo(verdict_text(run))

@@ -1,0 +1,217 @@
+"""From a spec file to everything that can be known before a model is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from advisor.records import DataSummary
+from knowledge.errors import UserError
+from knowledge.load import machines
+from knowledge.records import Machine as PricedMachine
+from probes.data import read_examples
+from probes.ladder import card_of, fingerprint, ladder_record, resolve_ladder
+from probes.machine import Machine, package_versions, this_machine
+from probes.plan import BATCH_TOKENS, Plan, Rung, label_set, make_plan
+from probes.records import Cell, Json, Splits, TaskSpec
+from probes.scoring import make_scorer
+from probes.spec import read_spec, spec_from_mapping
+from probes.split import split_examples, splits_fingerprint
+from probes.stats import minimum_detectable_difference
+from probes.store import canonical_json, cell_key
+
+NUMBERS = 1
+"""Raised whenever a change to the code could change a measured number."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Fields of the spec that stand on the command line; None leaves the spec's own."""
+
+    ladder: str | None = None
+    target: float | None = None
+    minutes: float | None = None
+    seed: int | None = None
+
+    def applied(self, spec: TaskSpec) -> TaskSpec:
+        """The spec with the flags that were given in place of its fields, checked like a file.
+
+        Raises:
+            UserError: E-SPEC-..., naming the field.
+        """
+        fields: Json = {"ladder": self.ladder, "target": self.target, "seed": self.seed}
+        changes = {name: value for name, value in fields.items() if value is not None}
+        if self.minutes is not None:
+            changes["budget"] = spec.budget.model_dump() | {"probe_minutes": self.minutes}
+        return spec_from_mapping(spec.model_dump() | changes) if changes else spec
+
+
+@dataclass(frozen=True)
+class Task:
+    """The question and its data; needs no model."""
+
+    spec: TaskSpec
+    path: Path
+    splits: Splits
+    fingerprint: str
+    labels: tuple[str, ...]
+
+    @property
+    def summary(self) -> DataSummary:
+        """The data as it was split, with what its size can show."""
+        splits = self.splits
+        return DataSummary(
+            n_train=len(splits.train),
+            n_dev=len(splits.dev),
+            n_test=len(splits.test),
+            labels=self.labels,
+            notes=splits.notes,
+            detectable_difference_dev=round(minimum_detectable_difference(len(splits.dev)), 4),
+            detectable_difference_test=round(minimum_detectable_difference(len(splits.test)), 4),
+            fingerprint=self.fingerprint,
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task with its rungs and its plan: all that a run is determined by."""
+
+    task: Task
+    machine: Machine
+    device: str
+    rungs: tuple[Rung, ...]
+    weights: dict[str, str]
+    """What identifies each rung's weights."""
+    rehearsal: bool
+    plan: Plan
+
+    @property
+    def run_id(self) -> str:
+        """Eight digits that change with anything that the run is determined by."""
+        whole = {
+            "spec": self.task.spec.model_dump(mode="json"),
+            "data": self.task.fingerprint,
+            "weights": self.weights,
+            "engine": self.engine,
+        }
+        return hashlib.sha256(canonical_json(whole).encode()).hexdigest()[:8]
+
+    @property
+    def engine(self) -> Json:
+        """What else can change a number: versions, kernels, threads, batch size."""
+        return {
+            "numbers": NUMBERS,
+            "versions": package_versions(),
+            "cpu": self.machine.cpu,
+            "device": self.machine.gpu if self.device == "cuda" else self.device,
+            "threads": self.plan.threads,
+            "batch_tokens": BATCH_TOKENS,
+        }
+
+    def key(self, cell: Cell) -> str:
+        """SHA-256 of everything that can change the cell's numbers."""
+        spec = self.task.spec
+        ref = next(rung.ref for rung in self.rungs if rung.ref.name == cell.rung)
+        return cell_key(
+            {
+                "task": spec.model_dump(
+                    mode="json",
+                    include={"task_type", "instruction", "metric", "scorer", "needs"},
+                ),
+                "data": self.task.fingerprint,
+                "weights": self.weights[cell.rung],
+                "loading": {"dtype": ref.dtype, "quantization": ref.quantization},
+                "cell": cell.model_dump(mode="json", exclude={"role"}),
+                "engine": self.engine,
+            }
+        )
+
+
+def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
+    """The spec, with the flags in place of its fields, and its data, split for good.
+
+    Raises:
+        UserError: anything wrong with the spec or the data; nothing has been written.
+    """
+    spec = read_spec(spec_path)
+    if flags is not None:
+        spec = flags.applied(spec)
+    examples, test = read_examples(spec, spec_path)
+    splits = split_examples(examples, test)
+    make_scorer(spec, splits.train, spec_path.parent)  # a metric that cannot work is told now
+    return Task(
+        spec=spec,
+        path=spec_path,
+        splits=splits,
+        fingerprint=splits_fingerprint(splits),
+        labels=label_set(spec, splits.train),
+    )
+
+
+def prepare(task: Task) -> Prepared:
+    """Choose the rungs and plan the cells; loads no model.
+
+    Raises:
+        NoModel: `ladder: auto` finds nothing that can be loaded here.
+        UserError: an unknown rung, or a budget that is too small.
+    """
+    machine = this_machine()
+    spec = task.spec
+    device = machine.device if spec.hardware.device == "auto" else spec.hardware.device
+    if device == "cuda" and machine.gpu is None:
+        raise UserError(
+            "E-HARDWARE-NO-GPU",
+            "`device: cuda`, but no NVIDIA GPU is visible",
+            place="hardware.device",
+            hint="write `device: auto`, or check the driver with `advisor doctor`",
+        )
+    known = ladder_record(spec, machine)
+    rungs = []
+    for ref in resolve_ladder(spec, task.path.parent, machine):
+        card = card_of(ref)
+        if card is None:
+            raise UserError(
+                "E-LADDER-NO-CARD",
+                f"nothing is known of the architecture of {ref.location}",
+                place="ladder",
+                hint="download it and list the folder instead",
+            )
+        rungs.append(Rung(ref=ref.model_copy(update={"n_params": card.n_params}), card=card))
+    rungs.sort(key=lambda rung: rung.card.n_params)
+    plan = make_plan(spec, task.splits, rungs, device=device, cores=machine.cores)
+    return Prepared(
+        task=task,
+        machine=machine,
+        device=device,
+        rungs=tuple(rungs),
+        weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs},
+        rehearsal=known is not None and known.rehearsal,
+        plan=plan,
+    )
+
+
+def reference_machine(spec: TaskSpec) -> PricedMachine:
+    """The priced machine that the spec names, or the usual one.
+
+    Raises:
+        UserError: E-HARDWARE-UNKNOWN, with the names that exist.
+    """
+    from advisor.belief import REFERENCE_MACHINE
+
+    name = spec.hardware.gpu or REFERENCE_MACHINE
+    found = machines().get(name)
+    if found is None:
+        raise UserError(
+            "E-HARDWARE-UNKNOWN",
+            f"no machine is called '{name[:80]}'",
+            place="hardware.gpu",
+            hint=f"choose one of {', '.join(machines())}",
+        )
+    return found
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,179 @@
+"""The nouns of advising: options, findings, advice, report."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from probes.records import Cost, Estimate, Json, Record, TaskSpec
+
+SCHEMA_VERSION = 1
+
+Verdict = Literal["use", "nothing-is-enough", "not-enough-evidence"]
+FindingKind = Literal[
+    "solved-by-prompting",
+    "form-limited",
+    "data-limited",
+    "capacity-limited",
+    "tuning-helps",
+    "tuning-hurts",
+    "not-enough-evidence",
+    "measurement-failed",
+    "one-rung-only",
+]
+
+
+class Price(Record):
+    """What an option costs."""
+
+    training_usd: float
+    """Once: LoRA training with the chosen settings on the reference machine."""
+    serving_usd_per_month: float
+    """At the spec's request volume, the machine shared by the second."""
+    seconds_per_request: float | None = None
+    """Measured in batches on this machine; not a latency at batch 1."""
+    machine: str
+    """The machine that the prices are for, and their date."""
+
+
+class Option(Record):
+    """A method on a rung in its best setting: what one could choose."""
+
+    name: str
+    """`lora @ pocket-s`."""
+    rung: str
+    method: str
+    n_params: int
+    params: Json
+    quality: Estimate
+    """On the dev split, over `n_runs` seeds."""
+    form: Estimate
+    content: Estimate
+    n_runs: int
+    n_tried: int
+    """Settings compared on dev before this one was chosen."""
+    optimism: float = 0.0
+    """Expected gain from having chosen the best of `n_tried` on the same items."""
+    p_meets: float
+    """Probability that the true quality reaches the target, from dev."""
+    test: Estimate | None = None
+    """On the test split; None unless the option was a finalist."""
+    p_meets_on_test: float | None = None
+    price: Price
+    evidence: tuple[str, ...]
+    """Ids of the measurements behind it."""
+
+
+class Comparison(Record):
+    """Two options on the same items."""
+
+    split: Literal["dev", "test"]
+    better: str
+    worse: str
+    difference: Estimate
+    p_value: float
+    """Adjusted over all comparisons of the report (Holm, 1979)."""
+    test: str
+
+
+class Finding(Record):
+    """One thing that the measurements say about this task."""
+
+    kind: FindingKind
+    rung: str | None = None
+    text: str
+    evidence: tuple[str, ...] = ()
+    """Ids of measurements."""
+    enough: str = ""
+    """For missing evidence: what would be enough."""
+
+
+class Reason(Record):
+    """One sentence of the advice with what it rests on."""
+
+    text: str
+    evidence: tuple[str, ...]
+
+
+class Advice(Record):
+    """What to do."""
+
+    verdict: Verdict
+    headline: str
+    option: str | None = None
+    """Name of the recommended Option, or of the best one where none is enough."""
+    confidence: float = Field(ge=0, le=1)
+    """Probability that the option meets the target, from dev measurements, not yet calibrated."""
+    confirmed_on_test: bool | None = None
+    """Whether the test split agrees: its interval does not lie wholly below the target."""
+    reasons: tuple[Reason, ...] = ()
+    why_not_cheaper: str = ""
+    why_not_bigger: str = ""
+    next_step: str = ""
+    what_would_change_it: tuple[str, ...] = ()
+    domain: str = ""
+    """The domain in which the verdict holds."""
+
+
+class CurvePoint(Record):
+    """One point of a learning curve: mean over seeds at so many training examples."""
+
+    rung: str
+    n_train: int
+    quality: Estimate
+    evidence: tuple[str, ...]
+
+
+class DataSummary(Record):
+    """The data as it was split."""
+
+    n_train: int
+    n_dev: int
+    n_test: int
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    detectable_difference_dev: float
+    """Smallest paired difference found with 80 % power on dev, if 20 % of the items differ."""
+    detectable_difference_test: float
+    fingerprint: str
+
+
+class Provenance(Record):
+    """What would be needed to get the same figures again. Times are UTC, ISO 8601."""
+
+    advisor_version: str
+    commit: str | None
+    versions: dict[str, str]
+    machine: Json
+    python: str
+    seed: int
+    argv: tuple[str, ...]
+    started: str
+    finished: str
+
+
+class Report(Record):
+    """Everything that a run found; a published, versioned contract."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    rehearsal: bool
+    """True on the pocket ladder: the verdict says nothing about real models."""
+    spec: TaskSpec
+    data: DataSummary
+    advice: Advice
+    options: tuple[Option, ...]
+    """Cheapest first."""
+    comparisons: tuple[Comparison, ...]
+    findings: tuple[Finding, ...]
+    curves: tuple[CurvePoint, ...]
+    test_openings: tuple[Json, ...]
+    """Each time that test answers were used: when, and for which options."""
+    planned_seconds: float
+    cost: Cost
+    """Sum over all cells measured."""
+    cells: dict[str, int]
+    """Number of cells by status."""
+    not_run: tuple[str, ...] = ()
+    provenance: Provenance

@@ -1,0 +1,1 @@
+"""Reports: one record, written as JSON for programs and as Markdown for people."""

@@ -1,0 +1,189 @@
+"""From a run on disk to its Report; a pure function of what is stored."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import advisor
+from advisor import belief, decide
+from advisor.findings import Evidence, findings
+from advisor.records import DataSummary, Option, Provenance, Report
+from knowledge.records import Machine, ModelCard
+from probes.plan import Plan
+from probes.records import Cost, Example, Json, Measurement, Record, Splits, TaskSpec
+from probes.store import RunStore, canonical_json
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a report is made from."""
+
+    run: str
+    spec: TaskSpec
+    splits: Splits
+    plan: Plan
+    origin: Json
+    cards: Mapping[str, ModelCard]
+    priced_machine: Machine
+    measurements: Sequence[Measurement]
+    test_openings: Sequence[Json]
+
+    @classmethod
+    def of(cls, store: RunStore) -> Inputs:
+        """Read them from a run's store.
+
+        Raises:
+            UserError: a frozen input is missing or damaged.
+        """
+        from advisor.prepare import reference_machine
+
+        spec = _frozen(store, "spec", TaskSpec)
+        origin = store.frozen("origin") or {}
+        cards = [ModelCard.model_validate(card) for card in origin["cards"]]
+        return cls(
+            run=store.folder.name,
+            spec=spec,
+            splits=_frozen(store, "splits", Splits),
+            plan=_frozen(store, "plan", Plan),
+            origin=origin,
+            cards={card.name: card for card in cards},
+            priced_machine=reference_machine(spec),
+            measurements=store.measurements(),
+            test_openings=store.test_openings(),
+        )
+
+    @property
+    def dev_examples(self) -> dict[str, Example]:
+        """Dev examples by item id."""
+        return {example.item.id: example for example in self.splits.dev}
+
+
+def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
+    return kind.model_validate_json(canonical_json(store.frozen(name) or {}))
+
+
+def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """What may be decided from, in an order that does not depend on when it was measured."""
+    return sorted(
+        (found for found in measurements if found.cell.split == "dev"),
+        key=lambda found: (canonical_json(found.cell.model_dump(mode="json")), found.key),
+    )
+
+
+def build_report(inputs: Inputs, *, finished: str) -> Report:
+    """The report of a run.
+
+    Raises:
+        ValueError: nothing was measured.
+    """
+    spec = inputs.spec
+    dev = dev_measurements(inputs.measurements)
+    test = [found for found in inputs.measurements if found.cell.split == "test"]
+    options = belief.options(dev, spec, inputs.dev_examples, inputs.cards, inputs.priced_machine)
+    runs = {o.name: belief.chosen_runs(dev, o.rung, o.method)[0] for o in options}
+    finals = {o.name: _finals(o, test) for o in options}
+    options = [_with_test(option, finals[option.name], spec) for option in options]
+    _, chosen = decide.choose(options, spec)
+    comparisons = [
+        *decide.compare(chosen, options, runs, "dev"),
+        *decide.compare(chosen, options, finals, "test"),
+    ]
+    rehearsal = bool(inputs.origin["rehearsal"])
+    return Report(
+        run=inputs.run,
+        rehearsal=rehearsal,
+        spec=spec,
+        data=DataSummary.model_validate_json(canonical_json(inputs.origin["data"])),
+        advice=decide.advise(options, spec, comparisons, rehearsal=rehearsal),
+        options=tuple(options),
+        comparisons=tuple(comparisons),
+        findings=tuple(findings(Evidence(spec, options, runs, dev))),
+        curves=tuple(belief.curves(dev)),
+        test_openings=tuple(inputs.test_openings),
+        planned_seconds=inputs.plan.seconds,
+        cost=_total(inputs.measurements),
+        cells=dict(sorted(Counter(found.status for found in inputs.measurements).items())),
+        not_run=NOT_RUN,
+        provenance=_provenance(inputs, finished),
+    )
+
+
+NOT_RUN = (
+    "retrieval (RAG): not a method of this version",
+    "preference tuning (DPO): not a method of this version",
+    "voting and steps before the answer: not methods of this version",
+    "latency at batch 1: not measured in this version",
+)
+
+
+def _finals(option: Option, test: Sequence[Measurement]) -> list[Measurement]:
+    found = [
+        run
+        for run in test
+        if run.status == "ok"
+        and run.cell.rung == option.rung
+        and run.cell.method == option.method
+        and run.cell.params == option.params
+    ]
+    return sorted(found, key=lambda run: run.cell.seed)
+
+
+def _with_test(option: Option, finals: Sequence[Measurement], spec: TaskSpec) -> Option:
+    if not finals:
+        return option
+    return option.model_copy(
+        update={
+            "test": belief.quality_of(finals, spec),
+            "p_meets_on_test": belief.p_meets(finals, spec, spec.target),
+        }
+    )
+
+
+def _total(measurements: Sequence[Measurement]) -> Cost:
+    costs = [found.cost for found in measurements]
+    return Cost(
+        wall_s=round(sum(cost.wall_s for cost in costs), 1),
+        cpu_s=round(sum(cost.cpu_s for cost in costs), 1),
+        input_tokens=sum(cost.input_tokens for cost in costs),
+        output_tokens=sum(cost.output_tokens for cost in costs),
+        train_tokens=sum(cost.train_tokens for cost in costs),
+        peak_memory_bytes=max((cost.peak_memory_bytes for cost in costs), default=0),
+    )
+
+
+def _provenance(inputs: Inputs, finished: str) -> Provenance:
+    origin = inputs.origin
+    return Provenance(
+        advisor_version=advisor.__version__,
+        commit=_commit(),
+        versions=origin["engine"]["versions"],
+        machine=origin["machine"],
+        python=platform.python_version(),
+        seed=inputs.spec.seed,
+        argv=tuple(origin["argv"]),
+        started=origin["started"],
+        finished=finished,
+    )
+
+
+def _commit() -> str | None:
+    """The commit of the source tree that runs, None for an installed package."""
+    root = Path(advisor.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True, text=True, timeout=5, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,169 @@
+"""The report for people, in Markdown: verdict first, then the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from advisor.records import CurvePoint, Option, Report
+from probes.records import Estimate
+from probes.sinks import markdown
+
+
+def markdown_report(report: Report) -> str:
+    """The report as Markdown. Text from data and specs is escaped, so that it stays text."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    advice = report.advice
+    yield f"# {markdown(report.spec.name)}: {markdown(advice.headline)}"
+    yield ""
+    if report.rehearsal:
+        yield "> **Rehearsal.** The rungs are the project's own pocket models. The verdict holds for"
+        yield "> them only and says nothing about real models."
+        yield ""
+    yield f"- **Verdict:** {advice.verdict}"
+    yield f"- **Confidence:** P(target met) = {advice.confidence:.2f} on dev{_test_note(report)}"
+    yield f"- **Why not cheaper:** {markdown(advice.why_not_cheaper)}"
+    yield f"- **Why not bigger:** {markdown(advice.why_not_bigger)}"
+    yield f"- **Next step:** {markdown(advice.next_step)}"
+    for flip in advice.what_would_change_it:
+        yield f"- **What would change it:** {markdown(flip)}"
+    yield f"- **Holds for:** {markdown(advice.domain)}"
+    yield ""
+    yield from _reasons(report)
+    yield from _options(report.options, report.spec.target)
+    yield from _comparisons(report)
+    yield from _findings(report)
+    yield from _curves(report.curves)
+    yield from _data(report)
+    yield from _run(report)
+
+
+def _test_note(report: Report) -> str:
+    confirmed = report.advice.confirmed_on_test
+    if confirmed is None:
+        return "; the test split was not opened"
+    return ", confirmed on test" if confirmed else ", NOT confirmed on test"
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    yield "## Reasons"
+    yield ""
+    for reason in report.advice.reasons:
+        yield f"- {markdown(reason.text)} ({_cite(reason.evidence)})"
+    yield ""
+
+
+def _cite(evidence: Sequence[str]) -> str:
+    shown = ", ".join(f"`{identifier}`" for identifier in evidence[:6])
+    return shown + (f" and {len(evidence) - 6} more" if len(evidence) > 6 else "")
+
+
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "–"
+    return f"{100 * estimate.value:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _options(options: Sequence[Option], target: float) -> Iterator[str]:
+    yield "## Options, cheapest first"
+    yield ""
+    yield (
+        f"| option | quality on dev, % | n | runs | form, % | content, % | P(≥ {target:.0%})"
+        " | quality on test, % | n | training, USD | serving, USD/month |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    for option in options:
+        test_n = str(option.test.n) if option.test else "–"
+        yield (
+            f"| {markdown(option.name)} | {_interval(option.quality)} | {option.quality.n}"
+            f" | {option.n_runs} | {100 * option.form.value:.1f} | {100 * option.content.value:.1f}"
+            f" | {option.p_meets:.2f} | {_interval(option.test)} | {test_n}"
+            f" | {option.price.training_usd:.2g} | {option.price.serving_usd_per_month:.2g} |"
+        )
+    yield ""
+    if options:
+        yield f"Prices: {markdown(options[0].price.machine)}, shared by the second. Intervals are 95 %."
+        yield ""
+
+
+def _comparisons(report: Report) -> Iterator[str]:
+    if not report.comparisons:
+        return
+    yield "## The chosen option against the others, on the same items"
+    yield ""
+    yield "| split | better | worse | difference, points | adjusted p | test |"
+    yield "|---|---|---|---|---|---|"
+    for row in report.comparisons:
+        yield (
+            f"| {row.split} | {markdown(row.better)} | {markdown(row.worse)}"
+            f" | {_interval(row.difference)} | {row.p_value:.4f} | {markdown(row.test)} |"
+        )
+    yield ""
+
+
+def _findings(report: Report) -> Iterator[str]:
+    yield "## Findings"
+    yield ""
+    if not report.findings:
+        yield "None."
+    for finding in report.findings:
+        enough = f" Enough would be: {markdown(finding.enough)}." if finding.enough else ""
+        cited = f" ({_cite(finding.evidence)})" if finding.evidence else ""
+        yield f"- **{finding.kind}**: {markdown(finding.text)}.{enough}{cited}"
+    yield ""
+
+
+def _curves(curves: Sequence[CurvePoint]) -> Iterator[str]:
+    if not curves:
+        return
+    yield "## Learning curves of LoRA, dev"
+    yield ""
+    yield "| rung | training examples | quality, % | n | interval |"
+    yield "|---|---|---|---|---|"
+    for point in curves:
+        yield (
+            f"| {markdown(point.rung)} | {point.n_train} | {_interval(point.quality)}"
+            f" | {point.quality.n} | {markdown(point.quality.basis)} |"
+        )
+    yield ""
+
+
+def _data(report: Report) -> Iterator[str]:
+    data = report.data
+    yield "## Data"
+    yield ""
+    yield (
+        f"{data.n_train} train, {data.n_dev} dev and {data.n_test} test items, split by hash of the"
+        " input. Smallest paired difference that these numbers can show (80 % power, 20 % of items"
+        f" differing): {100 * data.detectable_difference_dev:.1f} points on dev,"
+        f" {100 * data.detectable_difference_test:.1f} on test."
+    )
+    yield ""
+    for note in data.notes:
+        yield f"- {markdown(note)}"
+    for opening in report.test_openings:
+        names = ", ".join(str(name) for name in opening.get("options", []))
+        yield f"- test opened {opening.get('time', '(damaged record)')} for {markdown(names)}"
+    yield ""
+
+
+def _run(report: Report) -> Iterator[str]:
+    cost, provenance = report.cost, report.provenance
+    yield "## Run"
+    yield ""
+    cells = ", ".join(f"{count} {status}" for status, count in report.cells.items())
+    yield f"- cells: {cells}"
+    yield (
+        f"- planned {report.planned_seconds:.0f} s of wall time; cells took {cost.wall_s:.0f} s of"
+        f" worker time, {cost.cpu_s:.0f} CPU-s, {cost.train_tokens:,} training tokens,"
+        f" peak {cost.peak_memory_bytes / 1e9:.2f} GB a worker"
+    )
+    yield f"- advisor {provenance.advisor_version}, commit {provenance.commit or 'unknown'}"
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.versions.items())
+    yield f"- {markdown(versions)}, Python {provenance.python}"
+    yield f"- machine: {markdown(str(provenance.machine.get('cpu')))}; seed {provenance.seed}"
+    yield f"- started {provenance.started}, finished {provenance.finished}"
+    for note in report.not_run:
+        yield f"- not run: {markdown(note)}"

@@ -1,0 +1,238 @@
+"""One run from spec to report, as a generator of events; every front end reads the same ones."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from advisor import belief, decide
+from advisor.prepare import Prepared, now
+from advisor.records import Option
+from advisor.report.build import Inputs, build_report, dev_measurements
+from advisor.report.files import write_report
+from probes.driver import Driver, Limits
+from probes.executors.local import Limits as WorkerLimits
+from probes.executors.local import LocalExecutor
+from probes.methods import Proposals
+from probes.plan import planned, rung_proposals, situation_of
+from probes.records import Cell, Event, Json, Measurement
+from probes.store import RunStore
+
+SLOWER = 20.0
+"""A cell may take so many times its predicted time, and PATIENCE_S beside, before it is ended."""
+PATIENCE_S = 300.0
+NO_PROGRESS_S = 600.0
+
+
+def find_run(prepared: Prepared, runs: Path) -> Path:
+    """The folder of this very run: the one that is there, or a new name with today's date."""
+    tail = f"{prepared.task.spec.name}-{prepared.run_id}"
+    there = sorted(runs.glob(f"????-??-??-{tail}")) if runs.is_dir() else []
+    return there[0] if there else runs / f"{now()[:10]}-{tail}"
+
+
+def open_run(prepared: Prepared, folder: Path) -> RunStore:
+    """The run's store, made with its frozen inputs where it is new."""
+    if (folder / "run.json").is_file():
+        return RunStore.open(folder)
+    task = prepared.task
+    frozen: dict[str, Json] = {
+        "splits": task.splits.model_dump(mode="json"),
+        "plan": prepared.plan.model_dump(mode="json"),
+        "origin": {
+            "spec_path": str(task.path.resolve()),
+            "started": now(),
+            "argv": sys.argv[1:],
+            "machine": prepared.machine.model_dump(mode="json"),
+            "engine": prepared.engine,
+            "rehearsal": prepared.rehearsal,
+            "data": task.summary.model_dump(mode="json"),
+            "cards": [rung.card.model_dump(mode="json") for rung in prepared.rungs],
+        },
+    }
+    for rung in prepared.rungs:
+        frozen[f"rung-{rung.ref.name}"] = {
+            "ref": rung.ref.model_dump(mode="json"),
+            "device": prepared.device,
+            "threads": prepared.plan.threads,
+            "labels": list(task.labels),
+            "spec_folder": str(task.path.resolve().parent),
+        }
+    return RunStore.create(folder, task.spec.model_dump(mode="json"), frozen=frozen)
+
+
+def probe(prepared: Prepared, folder: Path) -> Iterator[Event]:
+    """Measure, decide, report. Starting it again goes on where it was; nothing is measured twice.
+
+    Raises:
+        UserError: the run is driven by another process, or its disk fails.
+    """
+    store = open_run(prepared, folder)
+    with store.lock():
+        for event in _events(prepared, store):
+            store.append_event(event, now())
+            yield event
+
+
+def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
+    yield Event(
+        kind="run",
+        payload={
+            "folder": str(store.folder),
+            "name": prepared.task.spec.name,
+            "rehearsal": prepared.rehearsal,
+            "rungs": [rung.ref.name for rung in prepared.rungs],
+        },
+    )
+    yield Event(kind="data", payload=prepared.task.summary.model_dump(mode="json"))
+    yield Event(kind="plan", payload=plan_summary(prepared))
+    with _executor(prepared, store) as executor:
+        driver = Driver(
+            store,
+            executor,
+            key_of=prepared.key,
+            limits_of=lambda cell: _limits(prepared, cell),
+            engine=prepared.engine,
+            at_once=prepared.plan.workers,
+        )
+        seen: list[Json] = []
+        for event in driver.run(_proposals(prepared)):
+            seen.append(event.payload) if event.kind == "cell-finished" else None
+            yield event
+        yield from _open_test(prepared, store, driver)
+    inputs = Inputs.of(store)
+    report = build_report(inputs, finished=now())
+    write_report(store, report)
+    yield Event(kind="advice", payload=report.advice.model_dump(mode="json"))
+    yield Event(
+        kind="done",
+        payload={
+            "verdict": report.advice.verdict,
+            "report": str(store.folder / "report.json"),
+            "cells": report.cells,
+            "cost": report.cost.model_dump(mode="json"),
+        },
+    )
+
+
+def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
+    threads = str(prepared.plan.threads)
+    env = dict(os.environ) | {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    return LocalExecutor(
+        lambda rung: [sys.executable, "-m", "probes.worker", str(store.folder.resolve()), rung],
+        max_workers=prepared.plan.workers,
+        limits=WorkerLimits(start_s=NO_PROGRESS_S),
+        attempt_folder=store.scratch,
+        env=env,
+    )
+
+
+def _proposals(prepared: Prepared) -> Mapping[str, Proposals]:
+    """Each rung's proposals, the largest rung first: the longest job should not start last."""
+    task, battery = prepared.task, prepared.plan.battery
+    return {
+        rung.ref.name: rung_proposals(situation_of(task.spec, task.splits, rung, battery))
+        for rung in reversed(prepared.rungs)
+    }
+
+
+def _limits(prepared: Prepared, cell: Cell) -> Limits:
+    task = prepared.task
+    rung = next(rung for rung in prepared.rungs if rung.ref.name == cell.rung)
+    situation = situation_of(task.spec, task.splits, rung, prepared.plan.battery)
+    predicted = planned(cell, situation, rung.card, prepared.device).seconds
+    return Limits(time_s=SLOWER * predicted + PATIENCE_S, no_progress_s=NO_PROGRESS_S)
+
+
+def plan_summary(prepared: Prepared) -> Json:
+    """The plan as the events and `advisor plan` tell it: cells, tokens, seconds, memory a rung."""
+    plan = prepared.plan
+    rungs = []
+    for rung in prepared.rungs:
+        mine = [row for row in plan.cells if row.cell.rung == rung.ref.name]
+        rungs.append(
+            {
+                "rung": rung.ref.name,
+                "n_params": rung.card.n_params,
+                "licence": rung.card.licence,
+                "cells": len(mine),
+                "tokens": sum(row.tokens for row in mine),
+                "seconds": round(sum(row.seconds for row in mine), 1),
+                "memory_bytes": max(row.memory_bytes for row in mine),
+            }
+        )
+    return {
+        "battery": plan.battery.model_dump(mode="json"),
+        "cells": len(plan.cells),
+        "seconds": plan.seconds,
+        "budget_seconds": plan.budget_seconds,
+        "workers": plan.workers,
+        "threads": plan.threads,
+        "rungs": rungs,
+        "seconds_by_cell": [
+            [row.cell.rung, row.cell.method, row.cell.role, row.seconds] for row in plan.cells
+        ],
+        "usd": 0.0,
+        "price_note": "probes run on this machine; no money is spent",
+    }
+
+
+# ---------------------------------------------------------------- the test split
+
+
+def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[Event]:
+    """Declare the finalists from dev alone, log the opening, then answer the test items."""
+    inputs = Inputs.of(store)
+    dev = dev_measurements(inputs.measurements)
+    options = belief.options(
+        dev, inputs.spec, inputs.dev_examples, inputs.cards, inputs.priced_machine
+    )
+    if not options:
+        return
+    declared = store.frozen("finalists")
+    if declared is None:
+        names = [option.name for option in decide.finalists(options, inputs.spec)]
+        declared = {"options": names, "declared": now()}
+        store.freeze("finalists", declared)
+    final = [option for option in options if option.name in declared["options"]]
+    cells = final_cells(final, dev, prepared)
+    missing = [
+        c for batch in cells.values() for c in batch if store.measurement(prepared.key(c)) is None
+    ]
+    if missing:
+        opening = {"time": now(), "options": declared["options"], "cells": len(missing)}
+        if not store.test_openings():
+            store.log_test_opening(opening)
+        yield Event(kind="test-opened", payload=opening)
+    yield from driver.run({rung: _once(batch) for rung, batch in cells.items()})
+
+
+def _once(cells: list[Cell]) -> Proposals:
+    yield cells
+
+
+def final_cells(
+    options: Sequence[Option], dev: Sequence[Measurement], prepared: Prepared
+) -> dict[str, list[Cell]]:
+    """The finalists' test cells by rung: each dev run again on the test items.
+
+    A LoRA run is not trained again: the adapter that was measured on dev is loaded.
+    """
+    n_test = min(len(prepared.task.splits.test), prepared.plan.battery.max_test)
+    cells: dict[str, list[Cell]] = {}
+    for option in options:
+        runs, _ = belief.chosen_runs(dev, option.rung, option.method)
+        for run in runs:
+            changes = {"split": "test", "n_eval": n_test, "role": "final"}
+            if option.method == "lora":
+                changes["adapter"] = run.key
+            cells.setdefault(option.rung, []).append(run.cell.model_copy(update=changes))
+    return cells

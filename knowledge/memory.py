@@ -1,0 +1,34 @@
+"""A rough peak of memory for one cell; a closed form, stated as rough wherever it is shown."""
+
+from __future__ import annotations
+
+from knowledge.records import ModelCard
+
+
+def weights_bytes(card: ModelCard, bytes_per_param: float) -> int:
+    """Memory of the frozen weights, in bytes."""
+    return int(card.n_params * bytes_per_param)
+
+
+def training_peak_bytes(
+    card: ModelCard, *, rank: int, tokens: int, answer_tokens: int, bytes_per_param: float
+) -> int:
+    """Rough peak of LoRA training on all linear layers without checkpointing, in bytes.
+
+    Weights, adapters with gradients and two Adam moments (16 B each in fp32), activations of
+    about (10 h + 4 i) values a token and layer, and three fp32 copies of the logits at answer
+    positions (12 B x tokens x vocabulary: measured in the traces behind facts/memory.md).
+    """
+    per_layer = 4 * card.hidden_size * 2 + 3 * (card.hidden_size + card.intermediate_size)
+    adapters = rank * card.n_layers * per_layer * 16
+    values = card.n_layers * tokens * (10 * card.hidden_size + 4 * card.intermediate_size)
+    logits = 12 * answer_tokens * card.vocab_size
+    return int(weights_bytes(card, bytes_per_param) + adapters + 4 * values + logits)
+
+
+def inference_peak_bytes(card: ModelCard, *, tokens: int, bytes_per_param: float) -> int:
+    """Rough peak of a forward pass over `tokens` tokens with a key-value cache, in bytes."""
+    head = card.hidden_size // card.n_heads
+    cache = 2 * card.n_layers * card.n_kv_heads * head * 4
+    work = 4 * (4 * card.hidden_size + 2 * card.intermediate_size)
+    return int(weights_bytes(card, bytes_per_param) + tokens * (cache + work))

@@ -1,0 +1,88 @@
+"""The nouns of what is known before any run: models, ladders, machines and their prices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+IsoDate = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class Fact(BaseModel):
+    """A frozen value read from YAML; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(Fact):
+    """Where a number comes from and when somebody last looked."""
+
+    title: str
+    url: str = ""
+    checked: IsoDate
+
+
+class ModelCard(Fact):
+    """One model: what its published config says."""
+
+    name: str
+    source: str
+    """`pocket`, `hub` or `gguf-package`, as in `probes.records.ModelRef`."""
+    location: str
+    """Rung of the pocket ladder, Hub id, or `package/file.gguf`."""
+    revision: str | None = None
+    """Commit of the Hub model, 40 hexadecimal digits."""
+    n_params: int = Field(gt=0)
+    n_layers: int = Field(gt=0)
+    hidden_size: int = Field(gt=0)
+    intermediate_size: int = Field(gt=0)
+    n_heads: int = Field(gt=0)
+    n_kv_heads: int = Field(gt=0)
+    vocab_size: int = Field(gt=0)
+    context_tokens: int = Field(gt=0)
+    licence: str
+    evidence: Source
+
+
+class Ladder(Fact):
+    """Models of one family in order of size."""
+
+    name: str
+    title: str
+    models: tuple[str, ...]
+    """Names of ModelCards, smallest first."""
+    rehearsal: bool = False
+    """True where a verdict holds for these models only and says nothing of real ones."""
+    evidence: Source
+
+
+class Machine(Fact):
+    """A device that can be rented or owned: its ceilings and its price."""
+
+    name: str
+    memory_bytes: int = Field(gt=0)
+    tflops: float = Field(gt=0)
+    """Dense bf16 peak with fp32 accumulation (fp32 for a CPU), in 10^12 operations a second."""
+    usd_per_hour: float | None = None
+    """On demand; the date is that of `price`."""
+    price: Source | None = None
+    evidence: Source
+
+
+class Speed(Fact):
+    """How fast short probes run on one kind of device: the constants of `knowledge.cost`."""
+
+    device: str
+    """`cpu` or `cuda`."""
+    flops_per_s_train: float = Field(gt=0)
+    """Sustained operations a second of one worker in LoRA training of a model of >= 100M."""
+    flops_per_s_infer: float = Field(gt=0)
+    """The same in evaluation."""
+    step_overhead_s: float = Field(ge=0)
+    """Time of one optimiser step on a model of no size."""
+    call_overhead_s: float = Field(ge=0)
+    """Time of one forward pass of generation on a model of no size."""
+    start_s: float = Field(ge=0)
+    """Start of one worker: imports and loading."""
+    evidence: Source

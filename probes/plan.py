@@ -1,0 +1,325 @@
+"""What would run and what it would take: every cell with its predicted work, before any runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from knowledge.cost import Work, cell_seconds
+from knowledge.errors import UserError
+from knowledge.load import speeds
+from knowledge.memory import inference_peak_bytes, training_peak_bytes
+from knowledge.records import ModelCard
+from probes.ladder import SMALL
+from probes.methods import METHODS, Battery, Proposals, Situation, method
+from probes.records import Cell, Estimate, Example, Measurement, ModelRef, Record, Splits, TaskSpec
+
+BATTERIES: tuple[Battery, ...] = (
+    Battery(
+        name="thorough",
+        n_trials=16,
+        fractions=(0.0625, 0.125, 0.25, 0.5),
+        seeds=3,
+        shots=(2, 4, 8, 16),
+        max_train=10_000,
+        max_dev=500,
+        max_test=1000,
+    ),
+    Battery(
+        name="standard",
+        n_trials=8,
+        fractions=(0.125, 0.25, 0.5),
+        seeds=3,
+        shots=(4, 8, 16),
+        max_train=2000,
+        max_dev=300,
+        max_test=500,
+    ),
+    Battery(
+        name="quick",
+        n_trials=4,
+        fractions=(0.25, 0.5),
+        seeds=3,
+        shots=(4, 8),
+        max_train=800,
+        max_dev=200,
+        max_test=300,
+    ),
+    Battery(
+        name="minimal",
+        n_trials=2,
+        fractions=(0.5,),
+        seeds=2,
+        shots=(4,),
+        max_train=400,
+        max_dev=120,
+        max_test=150,
+    ),
+)
+"""From the most to the least thorough; the plan takes the first that the budget can pay."""
+
+FINALISTS = 4
+"""Options whose test answers are opened, at most."""
+BATCH_TOKENS = 6144
+"""As in `probes.models.hf`: tokens of one evaluation batch."""
+LABEL_TOKENS = 4
+"""Tokens of one candidate, where its tokenizer is not at hand."""
+
+
+class PlannedCell(Record):
+    """One cell with its predicted cost."""
+
+    cell: Cell
+    seconds: float
+    tokens: int
+    memory_bytes: int
+
+
+class Plan(Record):
+    """The cells of a run in the order of asking, before adaptive choices are known."""
+
+    battery: Battery
+    cells: tuple[PlannedCell, ...]
+    seconds: float
+    """Predicted wall time with `workers` at work, workers' start included."""
+    workers: int
+    threads: int
+    """CPU threads of one worker."""
+    budget_seconds: float
+    notes: tuple[str, ...] = ()
+
+
+class Rung(Record):
+    """A rung with the architecture that costs are predicted from."""
+
+    ref: ModelRef
+    card: ModelCard
+
+
+def threads_and_workers(
+    rungs: Sequence[Rung], cores: int, asked: int | None, device: str
+) -> tuple[int, int]:
+    """(threads of a worker, workers at once).
+
+    Tiny models gain nothing from a second thread (measured: 5.4k against 2.7k tokens/s), so each
+    rung gets one and rungs run side by side; larger models take the machine in turn.
+    """
+    if device != "cpu":
+        return asked or 1, 1
+    tiny = all(rung.ref.n_params <= SMALL for rung in rungs)
+    threads = asked or (1 if tiny else cores)
+    return threads, max(1, min(len(rungs), cores // threads)) if tiny else 1
+
+
+def make_plan(
+    spec: TaskSpec,
+    splits: Splits,
+    rungs: Sequence[Rung],
+    *,
+    device: str,
+    cores: int,
+) -> Plan:
+    """The most thorough battery whose predicted time fits `budget.probe_minutes`.
+
+    Raises:
+        UserError: E-BUDGET-MINUTES, where even the smallest battery does not fit.
+    """
+    threads, workers = threads_and_workers(rungs, cores, spec.hardware.threads, device)
+    budget = spec.budget.probe_minutes * 60
+    for battery in BATTERIES:
+        cells = [
+            planned(cell, situation, rung.card, device)
+            for rung in rungs
+            for situation in [situation_of(spec, splits, rung, battery)]
+            for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
+        ]
+        seconds = _wall_seconds(cells, rungs, workers, device)
+        if seconds <= budget:
+            return Plan(
+                battery=battery,
+                cells=tuple(cells),
+                seconds=round(seconds, 1),
+                workers=workers,
+                threads=threads,
+                budget_seconds=budget,
+            )
+    raise UserError(
+        "E-BUDGET-MINUTES",
+        f"the smallest battery needs about {seconds / 60:.0f} minutes,"
+        f" the budget is {spec.budget.probe_minutes:g}",
+        place="budget.probe_minutes",
+        hint="raise the budget or list fewer rungs in `ladder:`",
+    )
+
+
+def _wall_seconds(
+    cells: Sequence[PlannedCell], rungs: Sequence[Rung], workers: int, device: str
+) -> float:
+    """Longest-first packing of the rungs' own times onto the workers (Graham's LPT rule, 1969)."""
+    start = speeds()[_speed_key(device)].start_s
+    loads = [0.0] * workers
+    by_rung = sorted(
+        (
+            start + sum(row.seconds for row in cells if row.cell.rung == rung.ref.name)
+            for rung in rungs
+        ),
+        reverse=True,
+    )
+    for seconds in by_rung:
+        loads[loads.index(min(loads))] += seconds
+    return max(loads)
+
+
+def _speed_key(device: str) -> str:
+    return "cuda" if device == "cuda" else "cpu"
+
+
+def situation_of(spec: TaskSpec, splits: Splits, rung: Rung, battery: Battery) -> Situation:
+    """What the methods are told about this rung and task."""
+    count = token_counter(rung.ref)
+    inputs = sorted(count(example.item.text) for example in splits.train)
+    outputs = sorted(count(example.output) for example in splits.train)
+    instruction = count(spec.instruction)
+    return Situation(
+        rung=rung.ref.name,
+        n_params=rung.card.n_params,
+        hidden_size=rung.card.hidden_size,
+        context_tokens=rung.card.context_tokens,
+        task_type=spec.task_type,
+        instruction=spec.instruction,
+        labels=label_set(spec, splits.train),
+        n_train=min(len(splits.train), battery.max_train),
+        n_dev=min(len(splits.dev), battery.max_dev),
+        tokens_per_input=instruction + inputs[int(0.95 * (len(inputs) - 1))] + 8,
+        tokens_per_output=outputs[int(0.95 * (len(outputs) - 1))] + 1,
+        mean_tokens=round(instruction + sum(inputs) / len(inputs) + 8, 1),
+        quantization=rung.ref.quantization,
+        battery=battery,
+        seed=spec.seed,
+    )
+
+
+def label_set(spec: TaskSpec, train: Sequence[Example]) -> tuple[str, ...]:
+    """The distinct outputs of the train split for a classification task, sorted; else nothing."""
+    if spec.task_type != "classification":
+        return ()
+    return tuple(sorted({example.output for example in train}))
+
+
+def token_counter(ref: ModelRef) -> Callable[[str], int]:
+    """A function from text to its number of tokens.
+
+    Exact where the tokenizer's file is at hand; otherwise four characters a token, the usual rule
+    of thumb for English, which the plan calls rough.
+    """
+    folder = _tokenizer_folder(ref)
+    if folder is None:
+        return lambda text: max(1, len(text) // 4)
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _tokenizer_folder(ref: ModelRef) -> Path | None:
+    from probes.pocket import weights_folder
+
+    folder = Path(ref.location) if ref.source == "local" else None
+    if ref.source == "pocket":
+        folder = weights_folder(ref.location)
+    return folder if folder and (folder / "tokenizer.json").is_file() else None
+
+
+def rung_proposals(situation: Situation) -> Proposals:
+    """The cells of all methods on one rung, cheapest method first."""
+    for name in METHODS:
+        yield from method(name).propose(situation)
+
+
+def imagined_cells(situation: Situation) -> Iterator[Cell]:
+    """The cells that would be asked for if every measurement came out at one half.
+
+    The methods themselves are asked, so that a plan can never drift from what runs.
+    """
+    proposals = rung_proposals(situation)
+    answer: list[Measurement] | None = None
+    half = Estimate(value=0.5, low=0.4, high=0.6, n=100, basis="imagined")
+    while True:
+        try:
+            cells = proposals.send(answer) if answer is not None else next(proposals)
+        except StopIteration:
+            return
+        yield from cells
+        answer = [
+            Measurement(
+                key="imagined", cell=cell, status="ok", form=half, content=half, quality=half
+            )
+            for cell in cells
+        ]
+
+
+def imagined_finals(situation: Situation, splits: Splits) -> Iterator[Cell]:
+    """Evaluations on the test split: one option a rung and run, as many as may be opened."""
+    n_test = min(len(splits.test), situation.battery.max_test)
+    for run in range(1, situation.battery.seeds + 1):
+        yield situation.cell(
+            "lora",
+            "final",
+            params={"rank": 16, "epochs": 0, "batch_size": 16, "decoding": "generate"},
+            split="test",
+            n_eval=n_test,
+            seed=situation.seed + run,
+        )
+
+
+def planned(cell: Cell, situation: Situation, card: ModelCard, device: str) -> PlannedCell:
+    """The cell with its predicted seconds, tokens and memory."""
+    work = work_of(cell, situation)
+    speed = speeds()[_speed_key(device)]
+    tokens = work.train_tokens + work.prefill_tokens + work.output_tokens
+    width = situation.tokens_per_input * (1 + int(cell.params.get("shots", 0)))
+    bytes_per_param = 0.6 if situation.quantization == "nf4" else 4.0 if device == "cpu" else 2.0
+    if work.train_tokens:
+        memory = training_peak_bytes(
+            card,
+            rank=int(cell.params["rank"]),
+            tokens=min(4096, 16 * (situation.tokens_per_input + situation.tokens_per_output)),
+            answer_tokens=16 * situation.tokens_per_output,
+            bytes_per_param=bytes_per_param,
+        )
+    else:
+        memory = inference_peak_bytes(
+            card, tokens=max(width, BATCH_TOKENS), bytes_per_param=bytes_per_param
+        )
+    return PlannedCell(
+        cell=cell,
+        seconds=round(cell_seconds(work, card.n_params, speed), 2),
+        tokens=tokens,
+        memory_bytes=memory,
+    )
+
+
+def work_of(cell: Cell, situation: Situation) -> Work:
+    """Tokens, steps and forward passes of one cell."""
+    shots = int(cell.params.get("shots", 0))
+    per_item = situation.mean_tokens + situation.tokens_per_output
+    prompt = situation.mean_tokens + shots * per_item
+    width = prompt + situation.tokens_per_output
+    batches = math.ceil(cell.n_eval * width / BATCH_TOKENS)
+    if cell.params.get("decoding") == "choices":
+        answers = cell.n_eval * max(1, len(situation.labels)) * LABEL_TOKENS
+        calls = batches * 2
+    else:
+        answers = cell.n_eval * situation.tokens_per_output
+        calls = batches * situation.tokens_per_output
+    epochs = int(cell.params.get("epochs", 0))
+    checks = max(0, epochs - 1) if "prune_below" in cell.params else 0
+    check_share = 1 + checks * min(1.0, 100 / cell.n_eval)
+    return Work(
+        train_tokens=round(cell.n_train * per_item * epochs),
+        train_steps=math.ceil(cell.n_train / 16) * epochs,
+        prefill_tokens=round(cell.n_eval * prompt * check_share),
+        output_tokens=round(answers * check_share),
+        forward_calls=round(calls * check_share),
+    )

@@ -1,0 +1,35 @@
+"""How an item is put to a model: instruction, examples, input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probes.records import Example, Item, Turn
+
+MAX_LISTED_LABELS = 50
+
+
+def with_labels(instruction: str, labels: Sequence[str]) -> str:
+    """The instruction with the sentence that lists the labels, so that none need be guessed."""
+    listed = f"Answer with one of: {', '.join(labels)}."
+    return f"{instruction}\n{listed}" if instruction else listed
+
+
+def conversation(instruction: str, item: Item, shots: Sequence[Example] = ()) -> list[Turn]:
+    """Turns for a chat template: the shots as earlier turns, then the item.
+
+    The instruction stands once, at the head of the first user turn, so that templates without a
+    system role work as well.
+    """
+    turns: list[Turn] = []
+    for shot in shots:
+        turns.extend(shot.item.turns)
+        turns.append(Turn(role="assistant", content=shot.output))
+    turns.extend(item.turns)
+    if not instruction:
+        return turns
+    for at, turn in enumerate(turns):
+        if turn.role == "user":
+            turns[at] = Turn(role="user", content=f"{instruction}\n{turn.content}")
+            break
+    return turns

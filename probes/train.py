@@ -1,0 +1,252 @@
+"""The training loop, written once: adapters on a frozen base, loss on answer tokens only."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from probes.failures import PromptTooLong, TrainingDiverged
+from probes.methods import Request
+from probes.models.hf import HfModel
+from probes.prompt import conversation
+from probes.records import Example, Json, Prediction
+
+MICRO_TOKENS = 4096
+"""Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
+WARM_UP_SHARE = 0.1
+CLIP_NORM = 1.0
+MEGA_BATCHES = 8
+"""Batches are cut from shuffled runs of this many batches, sorted by length inside: little padding,
+and still another order each epoch."""
+
+
+@dataclass(frozen=True)
+class TokenisedExample:
+    """One training example as tokens."""
+
+    ids: tuple[int, ...]
+    n_answer: int
+    """How many of the last tokens are the answer, end of turn included."""
+
+
+@dataclass
+class Run:
+    """What training left behind; the adapter is on the model until the context ends."""
+
+    peft_model: Any
+    keep_going: bool = True
+    last_predictions: list[Prediction] = field(default_factory=list)
+    history: list[Json] = field(default_factory=list)
+    train_tokens: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter as an ordinary PEFT folder (adapter_config.json and safetensors)."""
+        self.peft_model.save_pretrained(folder, safe_serialization=True)
+
+
+@contextmanager
+def adapted(request: Request) -> Iterator[Run]:
+    """The request's model with a LoRA adapter, trained or loaded; the bare base afterwards.
+
+    Raises:
+        PromptTooLong: a training example does not fit the context.
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    language_model = request.model
+    assert isinstance(language_model, HfModel)
+    base = language_model.model
+    peft_model = _load(base, request.load_adapter) if request.load_adapter else _new(base, request)
+    language_model.model = peft_model
+    try:
+        run = Run(peft_model)
+        if request.load_adapter is None:
+            _train(language_model, request, run)
+        yield run
+    finally:
+        language_model.model = peft_model.unload()
+
+
+def _load(base: Any, folder: Path) -> Any:
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(base, folder, is_trainable=False)
+
+
+def _new(base: Any, request: Request) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(derived_seed(request.cell.seed, "adapter"))
+    params = request.cell.params
+    config = LoraConfig(
+        r=int(params["rank"]),
+        lora_alpha=int(params["alpha"]),
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(base, config)
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed of its own for each purpose, so that no two draws share a stream."""
+    return int(hashlib.sha256(f"{seed}:{purpose}".encode()).hexdigest()[:8], 16)
+
+
+def _train(model: HfModel, request: Request, run: Run) -> None:
+    params = request.cell.params
+    examples = [encode_example(model, request.instruction, example) for example in request.train]
+    steps = Steps(
+        n_examples=len(examples), batch_size=int(params["batch_size"]), epochs=int(params["epochs"])
+    )
+    trainable = [weight for weight in run.peft_model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(
+        trainable, lr=float(params["learning_rate"]), weight_decay=0.0, fused=True
+    )
+    order = random.Random(derived_seed(request.cell.seed, "order"))
+    step = 0
+    for epoch in range(1, steps.epochs + 1):
+        losses = []
+        for batch in batches(examples, steps.batch_size, order):
+            for group in optimiser.param_groups:
+                group["lr"] = float(params["learning_rate"]) * steps.rate_factor(step)
+            losses.append(_step(run.peft_model, batch, optimiser, trainable, step))
+            run.train_tokens += sum(len(example.ids) for example in batch)
+            step += 1
+            request.progress(step, steps.total, "training steps")
+        run.history.append({"epoch": epoch, "loss": round(sum(losses) / len(losses), 6)})
+        if epoch < steps.epochs and not _worth_going_on(model, request, run, epoch):
+            run.keep_going = False
+            return
+
+
+def _worth_going_on(model: HfModel, request: Request, run: Run, epoch: int) -> bool:
+    checkpoint = request.checkpoint
+    if checkpoint is None:
+        return True
+    run.last_predictions = model.generate(
+        [conversation(request.instruction, item) for item in checkpoint.items],
+        [item.id for item in checkpoint.items],
+        max_new_tokens=request.max_new_tokens,
+        progress=lambda done, total, what: None,
+    )
+    return checkpoint.keep_going(epoch, run.last_predictions)
+
+
+def encode_example(model: HfModel, instruction: str, example: Example) -> TokenisedExample:
+    """Prompt and answer as tokens.
+
+    Raises:
+        PromptTooLong: they do not fit the context; nothing is cut in silence.
+    """
+    prompt = model.encode(conversation(instruction, example.item))
+    answer = model.encode_answer(example.output)
+    if len(prompt) + len(answer) > model.context_tokens:
+        raise PromptTooLong(len(prompt) + len(answer), model.context_tokens)
+    return TokenisedExample(ids=(*prompt, *answer), n_answer=len(answer))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The schedule of one run."""
+
+    n_examples: int
+    batch_size: int
+    epochs: int
+
+    @property
+    def total(self) -> int:
+        """Optimiser steps of the whole run."""
+        return math.ceil(self.n_examples / self.batch_size) * self.epochs
+
+    def rate_factor(self, step: int) -> float:
+        """Share of the peak learning rate at `step`: linear warm-up, then linear to zero."""
+        warm_up = max(1, round(self.total * WARM_UP_SHARE))
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return max(0.0, (self.total - step) / max(1, self.total - warm_up))
+
+
+def batches(
+    examples: Sequence[TokenisedExample], batch_size: int, order: random.Random
+) -> Iterator[list[TokenisedExample]]:
+    """The examples once, in batches of like length, in an order drawn from `order`."""
+    shuffled = list(examples)
+    order.shuffle(shuffled)
+    window = batch_size * MEGA_BATCHES
+    cut: list[list[TokenisedExample]] = []
+    for at in range(0, len(shuffled), window):
+        run = sorted(shuffled[at : at + window], key=lambda example: len(example.ids))
+        cut.extend(run[start : start + batch_size] for start in range(0, len(run), batch_size))
+    order.shuffle(cut)
+    yield from cut
+
+
+def _step(
+    peft_model: Any,
+    batch: Sequence[TokenisedExample],
+    optimiser: torch.optim.Optimizer,
+    trainable: Sequence[torch.Tensor],
+    step: int,
+) -> float:
+    """One optimiser step on the mean loss over the batch's answer tokens; that mean."""
+    n_answer = sum(example.n_answer for example in batch)
+    total = 0.0
+    for part in micro_batches(batch):
+        loss = answer_loss(peft_model, part) / n_answer
+        loss.backward()
+        total += float(loss.detach())
+    if not math.isfinite(total):
+        raise TrainingDiverged(step)
+    torch.nn.utils.clip_grad_norm_(trainable, CLIP_NORM)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return total
+
+
+def micro_batches(batch: Sequence[TokenisedExample]) -> Iterator[Sequence[TokenisedExample]]:
+    """The batch in parts of at most MICRO_TOKENS tokens, padding counted."""
+    width = max(len(example.ids) for example in batch)
+    size = max(1, MICRO_TOKENS // width)
+    for at in range(0, len(batch), size):
+        yield batch[at : at + size]
+
+
+def answer_loss(peft_model: Any, batch: Sequence[TokenisedExample]) -> torch.Tensor:
+    """Sum of the cross-entropy over answer tokens, in nats.
+
+    The output head runs at answer positions only, unless the architecture does something between
+    the head and the loss (soft-capping, scaling); then its own forward pass is used.
+    """
+    model = peft_model.get_base_model()
+    device = next(model.parameters()).device
+    width = max(len(example.ids) for example in batch)
+    ids = torch.zeros((len(batch), width), dtype=torch.long)
+    mask = torch.zeros((len(batch), width), dtype=torch.long)
+    predicts = torch.zeros((len(batch), width), dtype=torch.bool)
+    for row, example in enumerate(batch):
+        length = len(example.ids)
+        ids[row, :length] = torch.tensor(example.ids)
+        mask[row, :length] = 1
+        predicts[row, length - example.n_answer - 1 : length - 1] = True
+    targets = ids.roll(-1, dims=1)[predicts].to(device)  # (answers,)
+    inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "use_cache": False}
+    if _head_is_plain(model.config):
+        hidden = model.get_decoder()(**inputs).last_hidden_state  # (B, T, H)
+        logits = model.get_output_embeddings()(hidden[predicts.to(device)])  # (answers, V)
+    else:
+        logits = model(**inputs).logits[predicts.to(device)]
+    loss: Callable[..., torch.Tensor] = torch.nn.functional.cross_entropy
+    return loss(logits.float(), targets, reduction="sum")
+
+
+def _head_is_plain(config: Any) -> bool:
+    special = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+    return not any(getattr(config, name, None) for name in special)

@@ -1,0 +1,223 @@
+"""The child process of one rung: loads the model once, then answers one cell after the other.
+
+Started by the driver as `python -m probes.worker RUN_FOLDER RUNG`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from probes.executors.child import serve
+from probes.failures import CellFailure
+from probes.methods import Answers, Checkpoint, Request, method
+from probes.models import LanguageModel
+from probes.records import (
+    Cell,
+    Cost,
+    Example,
+    Json,
+    Measurement,
+    Prediction,
+    Record,
+    Score,
+    Splits,
+    TaskSpec,
+)
+from probes.records import ModelRef as Ref
+from probes.scoring import Scorer, make_scorer
+from probes.store import RunStore, canonical_json
+from probes.summary import summarise
+
+R = TypeVar("R", bound=Record)
+
+CHECKPOINT_ITEMS = 100
+"""Dev items that a training run answers between epochs."""
+
+
+class RungSetup(Record):
+    """What a worker needs to know once: written to the run folder by the driver."""
+
+    ref: Ref
+    device: str
+    threads: int
+    labels: tuple[str, ...]
+    spec_folder: str
+    """Where the user's scorer command runs."""
+
+
+class Worker:
+    """One rung's model beside the frozen data of the run."""
+
+    def __init__(self, run_folder: Path, rung: str) -> None:
+        store = RunStore.open(run_folder)
+        self.setup = _frozen(store, f"rung-{rung}", RungSetup)
+        self.spec = _frozen(store, "spec", TaskSpec)
+        self.splits = _frozen(store, "splits", Splits)
+        self.scorer: Scorer = make_scorer(
+            self.spec, self.splits.train, Path(self.setup.spec_folder)
+        )
+        self._model: LanguageModel | None = None
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model, loaded at its first use."""
+        if self._model is None:
+            import torch
+
+            from probes.models.load import load_model
+
+            torch.set_num_threads(self.setup.threads)
+            self._model = load_model(self.setup.ref, self.setup.device)
+        return self._model
+
+    def handle(self, body: Json, progress: Callable[[float, float, str], None]) -> Json:
+        """Measure one cell; a failure that belongs to the cell is a result like any other."""
+        cell = Cell.model_validate_json(body["cell"])
+        progress(0, 1, "loading")
+        model = self.model
+        _reset_peak_memory()
+        wall, cpu = time.monotonic(), time.process_time()
+        examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
+        history: list[Json] = []
+        request = self._request(model, cell, examples, body, progress, history)
+        try:
+            answers = method(cell.method).answer(request)
+        except CellFailure as failure:
+            cost = _cost(wall, cpu, Answers(predictions=[]))
+            failed = Measurement(
+                key=body["key"], cell=cell, status="failed", cause=str(failure), cost=cost
+            )
+            return failed.model_dump(mode="json")
+        return self._measured(body["key"], cell, examples, answers, history, wall, cpu)
+
+    def _request(
+        self,
+        model: LanguageModel,
+        cell: Cell,
+        examples: Sequence[Example],
+        body: Json,
+        progress: Callable[[float, float, str], None],
+        history: list[Json],
+    ) -> Request:
+        load, save = body.get("load_adapter"), body.get("save_adapter")
+        return Request(
+            model=model,
+            cell=cell,
+            instruction=self.spec.instruction,
+            labels=self.setup.labels,
+            train=self.splits.train[: cell.n_train],
+            items=[example.item for example in examples],
+            max_new_tokens=longest_answer(model, self.splits.train),
+            progress=progress,
+            checkpoint=self._checkpoint(cell, examples, history),
+            load_adapter=Path(load) if load else None,
+            save_adapter=Path(save) if save else None,
+        )
+
+    def _checkpoint(
+        self, cell: Cell, examples: Sequence[Example], history: list[Json]
+    ) -> Checkpoint | None:
+        bars = cell.params.get("prune_below")
+        if bars is None:
+            return None
+        known = examples[:CHECKPOINT_ITEMS]
+
+        def keep_going(epoch: int, predictions: Sequence[Prediction]) -> bool:
+            quality = _mean(self.scorer(predictions, known))
+            history.append({"epoch": epoch, "quality": round(quality, 6)})
+            return epoch > len(bars) or quality >= bars[epoch - 1]
+
+        return Checkpoint(keep_going, items=[example.item for example in known])
+
+    def _measured(
+        self,
+        key: str,
+        cell: Cell,
+        examples: Sequence[Example],
+        answers: Answers,
+        history: list[Json],
+        wall: float,
+        cpu: float,
+    ) -> Json:
+        by_id = {example.item.id: example for example in examples}
+        seen = [by_id[prediction.item_id] for prediction in answers.predictions]
+        scores = self.scorer(answers.predictions, seen)
+        figures = summarise(self.spec, scores, seen, answers.predictions)
+        measurement = Measurement(
+            key=key,
+            cell=cell,
+            status="pruned" if answers.pruned else "ok",
+            cause="below the median of earlier trials" if answers.pruned else "",
+            form=figures["form"],
+            content=figures["content"],
+            quality=figures["quality"],
+            scores=tuple(scores),
+            predictions=tuple(answers.predictions),
+            history=tuple(answers.history + history),
+            cost=_cost(wall, cpu, answers),
+        )
+        return measurement.model_dump(mode="json")
+
+
+def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
+    value = store.frozen(name)
+    if value is None:
+        raise FileNotFoundError(f"{store.folder} holds no {name}")
+    return kind.model_validate_json(canonical_json(value))
+
+
+def longest_answer(model: LanguageModel, train: Sequence[Example]) -> int:
+    """How many tokens an answer may take: the 99th percentile of the train split and a quarter."""
+    lengths = sorted(model.count_tokens([example.output for example in train]))
+    return min(1024, int(lengths[int(0.99 * (len(lengths) - 1))] * 1.25) + 4)
+
+
+def _mean(scores: Sequence[Score]) -> float:
+    return sum(score.quality for score in scores) / max(1, len(scores))
+
+
+def _cost(wall: float, cpu: float, answers: Answers) -> Cost:
+    return Cost(
+        wall_s=round(time.monotonic() - wall, 3),
+        cpu_s=round(time.process_time() - cpu, 3),
+        input_tokens=sum(answer.input_tokens for answer in answers.predictions),
+        output_tokens=sum(answer.output_tokens for answer in answers.predictions),
+        train_tokens=answers.train_tokens,
+        peak_memory_bytes=_peak_memory(),
+    )
+
+
+def _reset_peak_memory() -> None:
+    """Begin a new high-water mark for this process, where the kernel offers it (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory() -> int:
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Serve requests until the driver closes the pipe."""
+    run_folder, rung = Path(sys.argv[1]), sys.argv[2]
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    worker = Worker(run_folder, rung)
+    serve(worker.handle)
+
+
+if __name__ == "__main__":
+    main()

