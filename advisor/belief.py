@@ -75,7 +75,9 @@ def chosen_runs(
     tried = [found for found in mine if found.cell.role in ("baseline", "search", "tune")]
     if method == "lora":
         searched = ("learning_rate", "rank", "epochs")
-        return repeats, len({tuple(found.cell.params[name] for name in searched) for found in tried})
+        return repeats, len(
+            {tuple(found.cell.params[name] for name in searched) for found in tried}
+        )
     winner = best(tried)
     if winner is None:
         return [], 0

@@ -60,7 +60,7 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
-        code = _fail(str(error), getattr(error, "exit_code", 2))
+        code = _fail(str(error), error.exit_code)
     except click.UsageError as error:
         code = _fail(f"error[E-USAGE]: {error.format_message()}; see `advisor --help`", 2)
     except click.ClickException as error:

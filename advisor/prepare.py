@@ -12,6 +12,7 @@ from knowledge.errors import UserError
 from knowledge.load import machines
 from knowledge.records import Machine as PricedMachine
 from probes.data import read_examples
+from probes.documents import read_documents
 from probes.ladder import card_of, fingerprint, ladder_record, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
 from probes.plan import BATCH_TOKENS, Plan, Rung, label_set, make_plan
@@ -139,6 +140,8 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
     if flags is not None:
         spec = flags.applied(spec)
     examples, test = read_examples(spec, spec_path)
+    if spec.data.documents is not None:
+        read_documents(spec, spec_path)  # used by later methods; faults are told now
     splits = split_examples(examples, test)
     make_scorer(spec, splits.train, spec_path.parent)  # a metric that cannot work is told now
     return Task(

@@ -97,10 +97,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             engine=prepared.engine,
             at_once=prepared.plan.workers,
         )
-        seen: list[Json] = []
-        for event in driver.run(_proposals(prepared)):
-            seen.append(event.payload) if event.kind == "cell-finished" else None
-            yield event
+        yield from driver.run(_proposals(prepared))
         yield from _open_test(prepared, store, driver)
     inputs = Inputs.of(store)
     report = build_report(inputs, finished=now())
@@ -131,6 +128,7 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
         max_workers=prepared.plan.workers,
         limits=WorkerLimits(start_s=NO_PROGRESS_S),
         attempt_folder=store.scratch,
+        log_folder=store.logs,
         env=env,
     )
 

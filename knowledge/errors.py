@@ -4,10 +4,13 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Input that the user can mend. The CLI prints it as one line on stderr and exits with 2.
+    """Input that the user can mend. The CLI prints it as one line on stderr and exits with `exit_code`.
 
     Anything else that is raised is a bug and keeps its traceback.
     """
+
+    exit_code = 2
+    """The exit code of the command that it ends."""
 
     def __init__(self, code: str, what: str, *, place: str = "", hint: str = "") -> None:
         super().__init__(what)

@@ -36,7 +36,8 @@ class Track:
     cells: list[Cell] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     found: dict[str, Measurement] = field(default_factory=dict)
-    waiting: set[str] = field(default_factory=set)
+    to_do: list[str] = field(default_factory=list)
+    """Keys still to be measured, in order; the first of them is with the worker."""
     started: bool = False
     done: bool = False
 
@@ -72,16 +73,16 @@ class Driver:
             while queue and len(active) < self._at_once:
                 active.append(queue.pop(0))
             for track in active:
-                if not track.waiting:
+                if not track.to_do:
                     yield from self._advance(track)
             active = [track for track in active if not track.done]
-            if any(track.waiting for track in active):
+            if any(track.to_do for track in active):
                 for news in self._executor.poll(timeout_s=1.0):
                     yield from self._digest(news, active)
 
     def _advance(self, track: Track) -> Iterator[Event]:
-        """Send the batch's measurements and submit the next one, until a worker is needed."""
-        while not track.waiting and not track.done:
+        """Send the batch's measurements and look up the next one, until a worker is needed."""
+        while not track.to_do and not track.done:
             answers = [track.found[key] for key in track.keys]
             try:
                 track.cells = (
@@ -94,9 +95,11 @@ class Driver:
             track.keys = [self._key_of(cell) for cell in track.cells]
             for cell, key in zip(track.cells, track.keys, strict=True):
                 yield from self._want(track, cell, key)
+        if track.to_do:
+            yield self._submit(track)
 
     def _want(self, track: Track, cell: Cell, key: str) -> Iterator[Event]:
-        if key in track.found or key in track.waiting:
+        if key in track.found or key in track.to_do:
             return
         known = self._store.measurement(key)
         if known is not None:
@@ -105,20 +108,22 @@ class Driver:
             yield finished(track.found[key], cached=True)
             return
         if self._store.attempts(key) >= MAX_ATTEMPTS:
-            yield from self._give_up(track, cell, key, f"given up after {MAX_ATTEMPTS} attempts")
+            yield self._failed(track, cell, key, f"given up after {MAX_ATTEMPTS} attempts")
             return
-        track.waiting.add(key)
+        track.to_do.append(key)
         self._cells[key] = cell
-        yield self._submit(cell, key)
 
-    def _submit(self, cell: Cell, key: str) -> Event:
+    def _submit(self, track: Track) -> Event:
+        """Hand the track's next cell to its worker; an attempt counts from here."""
+        key = track.to_do[0]
+        cell = self._cells[key]
         attempt = self._store.begin_attempt(key)
         limits = self._limits_of(cell)
         body: Json = {"key": key, "cell": cell.model_dump_json()}
         if cell.adapter:
             body["load_adapter"] = str(self._store.adapter_folder(cell.adapter))
         if saves_adapter(cell):
-            body["save_adapter"] = str(self._draft_adapter(key))
+            body["save_adapter"] = str(self._draft_adapter(key, attempt))
         self._executor.submit(
             cell.rung,
             Request(
@@ -133,11 +138,11 @@ class Driver:
             payload={"id": key[:12], "attempt": attempt, **described(cell)},
         )
 
-    def _draft_adapter(self, key: str) -> Path:
-        return self._store.scratch / f"adapter-{key[:16]}"
+    def _draft_adapter(self, key: str, attempt: int) -> Path:
+        return self._store.scratch / f"adapter-{key[:16]}-{attempt}"
 
     def _digest(self, news: Progress | Outcome, active: Sequence[Track]) -> Iterator[Event]:
-        track = next(track for track in active if news.key in track.waiting)
+        track = next(track for track in active if news.key in track.to_do)
         if isinstance(news, Progress):
             yield Event(
                 kind="progress",
@@ -150,46 +155,44 @@ class Driver:
                 },
             )
             return
-        cell = self._cells[news.key]
+        cell, key = self._cells[news.key], news.key
         if news.status == "ok" and news.body is not None:
-            yield from self._publish(track, news.key, news.body)
-            return
-        self._crashes[news.key] = self._crashes.get(news.key, 0) + 1
-        if news.kind in RETRIED and self._crashes[news.key] < MAX_CRASHES:
-            yield Event(
-                kind="cell-failed",
-                payload={
-                    "id": news.key[:12],
-                    "cause": news.cause,
-                    "again": True,
-                    **described(cell),
-                },
-            )
-            yield self._submit(cell, news.key)
-            return
-        yield from self._give_up(track, cell, news.key, f"{news.kind}: {news.cause}")
+            yield self._publish(track, cell, key, news.body)
+        elif news.kind in RETRIED and self._crashed(key) < MAX_CRASHES:
+            again = {"id": key[:12], "cause": news.cause, "again": True}
+            yield Event(kind="cell-failed", payload=again | described(cell))
+        else:
+            yield self._failed(track, cell, key, f"{news.kind}: {news.cause}")
+        if track.to_do:
+            yield self._submit(track)
 
-    def _publish(self, track: Track, key: str, body: Json) -> Iterator[Event]:
-        cell = self._cells[key]
+    def _crashed(self, key: str) -> int:
+        self._crashes[key] = self._crashes.get(key, 0) + 1
+        return self._crashes[key]
+
+    def _publish(self, track: Track, cell: Cell, key: str, body: Json) -> Event:
         measurement = Measurement.model_validate(body | {"engine": self._engine}, strict=False)
         if measurement.key != key or measurement.cell != cell:
-            yield from self._give_up(track, cell, key, "the worker answered another cell")
-            return
+            return self._failed(track, cell, key, "the worker answered another cell")
         if saves_adapter(cell) and measurement.status == "ok":
-            self._store.publish_adapter(self._draft_adapter(key), key)
-        self._store.publish(measurement)
-        track.waiting.discard(key)
-        track.found[key] = measurement
-        yield finished(measurement, cached=False)
+            draft = self._draft_adapter(key, self._store.attempts(key))
+            self._store.publish_adapter(draft, key)
+        return self._settled(track, measurement)
 
-    def _give_up(self, track: Track, cell: Cell, key: str, cause: str) -> Iterator[Event]:
-        measurement = Measurement(
-            key=key, cell=cell, status="failed", cause=cause[:500], engine=self._engine
+    def _failed(self, track: Track, cell: Cell, key: str, cause: str) -> Event:
+        return self._settled(
+            track,
+            Measurement(
+                key=key, cell=cell, status="failed", cause=cause[:500], engine=self._engine
+            ),
         )
+
+    def _settled(self, track: Track, measurement: Measurement) -> Event:
         self._store.publish(measurement)
-        track.waiting.discard(key)
-        track.found[key] = measurement
-        yield finished(measurement, cached=False)
+        if measurement.key in track.to_do:
+            track.to_do.remove(measurement.key)
+        track.found[measurement.key] = measurement
+        return finished(measurement, cached=False)
 
 
 def saves_adapter(cell: Cell) -> bool:

@@ -23,6 +23,8 @@ SMALL = 20_000_000
 class NoModel(UserError):
     """Nothing in reach can be loaded; what can be said without a model has been said."""
 
+    exit_code = 3
+
 
 def resolve_ladder(spec: TaskSpec, spec_folder: Path, machine: Machine) -> tuple[ModelRef, ...]:
     """The rungs of the spec's ladder, smallest first.

@@ -19,6 +19,8 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="thorough",
         n_trials=16,
+        confirmed=3,
+        epochs=(2, 4, 8),
         fractions=(0.0625, 0.125, 0.25, 0.5),
         seeds=3,
         shots=(2, 4, 8, 16),
@@ -29,6 +31,8 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="standard",
         n_trials=8,
+        confirmed=3,
+        epochs=(2, 4, 8),
         fractions=(0.125, 0.25, 0.5),
         seeds=3,
         shots=(4, 8, 16),
@@ -39,6 +43,8 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="quick",
         n_trials=4,
+        confirmed=2,
+        epochs=(2, 4),
         fractions=(0.25, 0.5),
         seeds=3,
         shots=(4, 8),
@@ -49,6 +55,8 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="minimal",
         n_trials=2,
+        confirmed=0,
+        epochs=(2, 3),
         fractions=(0.5,),
         seeds=2,
         shots=(4,),

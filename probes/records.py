@@ -69,8 +69,6 @@ class Columns(Record):
     """Rows of one group (a conversation, a document, a customer) stay on one side of the split."""
     rejected: str | None = None
     """A worse answer, for preference pairs."""
-    id: str | None = None
-    """A name for the row, used in reports in place of its number."""
     gold_passages: str | None = None
     """Ids of the passages that hold the answer."""
 
@@ -170,6 +168,13 @@ class TaskSpec(Record):
     """`auto`, the name of a ladder, or a list of Hub ids (`owner/name@revision`) and folders."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version_is_an_integer(cls, version: object) -> object:
+        if type(version) is not int:  # Literal[1] takes True and 1.0 for 1
+            raise ValueError("the version is not a whole number")
+        return version
+
     @model_validator(mode="after")
     def _scorer_goes_with_command(self) -> TaskSpec:
         if (self.metric == "command") != (self.scorer is not None):
@@ -191,7 +196,8 @@ class Item(Record):
     """What a model may see of an example: never its answer."""
 
     id: str
-    """Stable: the first 16 hexadecimal digits of the SHA-256 of row content and row number."""
+    """Stable: the first 16 hexadecimal digits of the SHA-256 of the normalised turns and of the
+    number of the occurrence among rows of the same turns; never of the row's number."""
     turns: tuple[Turn, ...]
     """Ends with a user turn; the spec's instruction is not yet in it."""
 
@@ -264,7 +270,15 @@ class Estimate(Record):
     n: int
     level: float = 0.95
     basis: str
-    """How the interval was made: `wilson`, `bootstrap(items)`, `bootstrap(seeds, items)`."""
+    """How the interval was made, in words for reports.
+
+    A mean: `wilson`, `wilson(effective n)`, `wilson(effective n, clusters)`, each of them with
+    `, one seed` where one run stands for many; over several seeds `wilson(effective n: seeds,
+    items)` or `(… seeds, clusters)`. A difference: `agresti-min` or `agresti-min(scaled)`, then
+    `, clusters` where there are any; with seeds `…, 1 seed and 1 seed`, or `t(seeds, items), 3
+    seeds and 2 seeds` and `t(seeds, clusters), …`. A figure that is no mean: `bootstrap(items), at
+    least wilson`; a belief: `bootstrap(items), 3 run(s)`.
+    """
 
 
 class Cell(Record):

@@ -8,7 +8,7 @@ import numpy as np
 
 from probes.records import Estimate, Example, Prediction, Score, TaskSpec
 from probes.scoring import Layer, aggregate, cost_weighted, default_metric
-from probes.stats import estimate_mean
+from probes.stats import estimate_mean, wilson
 
 RESAMPLES = 400
 
@@ -31,7 +31,7 @@ def summarise(
     """
     named = [example.group or example.item.id for example in examples]
     clusters = named if len(set(named)) < len(named) else None
-    form = estimate_mean([float(score.form) for score in scores])
+    form = estimate_mean([float(score.form) for score in scores], clusters=clusters)
     if is_item_mean(spec):
         content = estimate_mean([score.content for score in scores], clusters=clusters)
         quality = estimate_mean([score.quality for score in scores], clusters=clusters)
@@ -62,12 +62,16 @@ def _resampled(
     predictions: Sequence[Prediction],
     layer: Layer,
 ) -> Estimate:
-    """A figure that is no mean over items, with a percentile bootstrap over items (Efron, 1979)."""
-    value = figure(spec, scores, examples, predictions, layer)
+    """A figure that is no mean over items, with a percentile bootstrap over items (Efron, 1979).
+
+    Never narrower than Wilson's interval of the same value and n: resamples of answers that are all
+    right are all right too, and would leave no width.
+    """
+    value, n = figure(spec, scores, examples, predictions, layer), len(scores)
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(RESAMPLES):
-        rows = rng.integers(0, len(scores), len(scores))
+        rows = rng.integers(0, n, n)
         drawn.append(
             figure(
                 spec,
@@ -77,11 +81,11 @@ def _resampled(
                 layer,
             )
         )
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    ends = (np.quantile(drawn, [0.025, 0.975]), wilson(value * n, n))
     return Estimate(
         value=value,
-        low=min(value, float(low)),
-        high=max(value, float(high)),
-        n=len(scores),
-        basis="bootstrap(items)",
+        low=float(min(value, *(low for low, _ in ends))),
+        high=float(max(value, *(high for _, high in ends))),
+        n=n,
+        basis="bootstrap(items), at least wilson",
     )

@@ -93,7 +93,7 @@ class Worker:
             failed = Measurement(
                 key=body["key"], cell=cell, status="failed", cause=str(failure), cost=cost
             )
-            return failed.model_dump(mode="json")
+            return failed.model_dump()
         return self._measured(body["key"], cell, examples, answers, history, wall, cpu)
 
     def _request(
@@ -162,7 +162,7 @@ class Worker:
             history=tuple(answers.history + history),
             cost=_cost(wall, cpu, answers),
         )
-        return measurement.model_dump(mode="json")
+        return measurement.model_dump()
 
 
 def _frozen(store: RunStore, name: str, kind: type[R]) -> R:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.records import Cell, Estimate, Example, Item, Measurement, Prediction, Score, Turn
+from probes.records import Cell, Cost, Estimate, Example, Item, Measurement, Prediction, Score, Turn
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
@@ -60,7 +60,9 @@ def example() -> Callable[..., Example]:
     """A maker of examples: `example("text", "label")`."""
 
     def make(text: str, output: str, *, row: int = 1, group: str | None = None) -> Example:
-        item = Item(id=f"{abs(hash((text, row))) % 16**16:016x}", turns=(Turn(role="user", content=text),))
+        item = Item(
+            id=f"{abs(hash((text, row))) % 16**16:016x}", turns=(Turn(role="user", content=text),)
+        )
         return Example(item=item, output=output, row=row, group=group)
 
     return make
@@ -87,7 +89,9 @@ def measurement() -> Callable[..., Measurement]:
             key=f"{abs(hash(made.model_dump_json())):x}".zfill(64)[:64],
             cell=made,
             status="ok",
-            form=estimate_mean([form] * len(qualities)) if form in (0, 1) else _flat(form, len(qualities)),
+            form=estimate_mean([form] * len(qualities))
+            if form in (0, 1)
+            else _flat(form, len(qualities)),
             content=estimate_mean(content),
             quality=estimate_mean(qualities),
             scores=tuple(
@@ -98,13 +102,16 @@ def measurement() -> Callable[..., Measurement]:
                 Prediction(item_id=f"i{at}", text="x", input_tokens=10, output_tokens=2)
                 for at in range(len(qualities))
             ),
+            cost=Cost(input_tokens=10 * len(qualities), output_tokens=2 * len(qualities)),
         )
 
     return make
 
 
 def _flat(value: float, n: int) -> Estimate:
-    return Estimate(value=value, low=max(0.0, value - 0.05), high=min(1.0, value + 0.05), n=n, basis="test")
+    return Estimate(
+        value=value, low=max(0.0, value - 0.05), high=min(1.0, value + 0.05), n=n, basis="test"
+    )
 
 
 @pytest.fixture
@@ -115,7 +122,10 @@ def task_folder(tmp_path: Path) -> Callable[..., Path]:
         home = tmp_path / folder
         home.mkdir()
         rows = [
-            {"input": f"item {at} {'alpha' if at % 2 else 'beta'}", "output": "a" if at % 2 else "b"}
+            {
+                "input": f"item {at} {'alpha' if at % 2 else 'beta'}",
+                "output": "a" if at % 2 else "b",
+            }
             for at in range(n)
         ]
         (home / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

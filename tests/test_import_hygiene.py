@@ -15,6 +15,7 @@ CORE = (
     "knowledge.memory",
     "knowledge.records",
     "probes.data",
+    "probes.documents",
     "probes.driver",
     "probes.executors.local",
     "probes.ladder",
@@ -62,7 +63,9 @@ def test_core_loads_nothing_heavy() -> None:
     assert not loaded & set(HEAVY)
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["probe", "--help"], ["schema", "spec"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["probe", "--help"], ["schema", "spec"]]
+)
 def test_light_commands_load_nothing_heavy(argv: list[str]) -> None:
     code = f"""
 import contextlib, io, sys

@@ -35,6 +35,10 @@ class Battery(Record):
     name: str
     n_trials: int
     """Optuna trials of one rung."""
+    confirmed: int
+    """Best trials that run once more with another seed before one is chosen."""
+    epochs: tuple[int, ...]
+    """Passes over the training data that the search may choose from; the second one is tried first."""
     fractions: tuple[float, ...]
     """Shares of the training data for the learning curve, below 1."""
     seeds: int

@@ -14,16 +14,14 @@ if TYPE_CHECKING:
     import optuna
 
 RANKS = (8, 16, 32)
-EPOCHS = (2, 4, 8)
-DEFAULT_RANK, DEFAULT_EPOCHS = 16, 4
+DEFAULT_RANK = 16
 BATCH_SIZE = 16
 ALPHA = 32
 """Fixed while the rank varies, so that the best learning rate hardly moves with the rank
 ("LoRA Without Regret", Schulman et al., Thinking Machines, 2025)."""
-CONFIRMED = 3
-"""Best trials that run once more with another seed; the best mean of two runs is chosen. One run of
-one setting says little: the same setting varied by tens of points over seeds on tiny models."""
 CONFIRMING_RUN = 1000
+"""Seed offset of the second run of the best trials; the best mean of two runs is chosen. One run of
+one setting says little: the same setting varied by tens of points over seeds on tiny models."""
 WARM_UP_TRIALS = 3
 """Trials that run to their end before any can be pruned."""
 
@@ -74,11 +72,17 @@ def _tune(situation: Situation) -> Generator[list[Cell], list[Measurement], Json
     sampler = optuna.samplers.TPESampler(seed=situation.seed, n_startup_trials=4)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     centre = central_learning_rate(situation.hidden_size)
-    study.enqueue_trial({"learning_rate": centre, "rank": DEFAULT_RANK, "epochs": DEFAULT_EPOCHS})
+    epochs = situation.battery.epochs
+    first = {
+        "learning_rate": centre,
+        "rank": DEFAULT_RANK,
+        "epochs": epochs[min(1, len(epochs) - 1)],
+    }
+    study.enqueue_trial(first)
     finished: list[Measurement] = []
     for _ in range(situation.battery.n_trials):
         trial = study.ask()
-        params = _suggest(trial, centre)
+        params = _suggest(trial, centre, epochs)
         params["prune_below"] = _bars(finished, int(params["epochs"]))
         measured = yield [_cell(situation, "tune", params, n_train=situation.n_train, run=0)]
         _tell(study, trial, measured[0])
@@ -86,10 +90,12 @@ def _tune(situation: Situation) -> Generator[list[Cell], list[Measurement], Json
     top = sorted(
         (found for found in finished if found.status == "ok" and found.quality),
         key=lambda found: -_quality(found),
-    )[:CONFIRMED]
+    )[: max(1, situation.battery.confirmed)]
     if not top:
         return None
     settings = [_without_bars(found.cell.params) for found in top]
+    if situation.battery.confirmed < 2:
+        return settings[0]
     again = yield [
         _cell(situation, "tune", params, n_train=situation.n_train, run=CONFIRMING_RUN)
         for params in settings
@@ -108,12 +114,12 @@ def _without_bars(params: Json) -> Json:
     return {name: value for name, value in params.items() if name != "prune_below"}
 
 
-def _suggest(trial: optuna.Trial, centre: float) -> Json:
+def _suggest(trial: optuna.Trial, centre: float, epochs: Sequence[int]) -> Json:
     rate = trial.suggest_float("learning_rate", centre / 4, centre * 4, log=True)
     return {
         "learning_rate": float(f"{rate:.3g}"),
-        "rank": trial.suggest_categorical("rank", RANKS),
-        "epochs": trial.suggest_categorical("epochs", EPOCHS),
+        "rank": trial.suggest_categorical("rank", list(RANKS)),
+        "epochs": trial.suggest_categorical("epochs", list(epochs)),
         "alpha": ALPHA,
         "batch_size": BATCH_SIZE,
         "decoding": "generate",

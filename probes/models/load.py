@@ -119,14 +119,10 @@ def _dequantised(location: str) -> Path:
     final = cache_folder() / f"{source.stem}-{source.stat().st_size}"
     if (final / "config.json").is_file():
         return final
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     final.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix="dequantise-", dir=final.parent))
     try:
-        where = {"pretrained_model_name_or_path": source.parent, "gguf_file": source.name}
-        AutoTokenizer.from_pretrained(**where).save_pretrained(draft)
-        AutoModelForCausalLM.from_pretrained(**where).save_pretrained(draft)
+        _dequantise(source, draft)
         os.rename(draft, final)
     except OSError:
         if not (final / "config.json").is_file():  # else another process was first
@@ -134,3 +130,22 @@ def _dequantised(location: str) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return final
+
+
+def _dequantise(source: Path, folder: Path) -> None:
+    """Write the GGUF's tokenizer and its weights as fp32 safetensors."""
+    import torch
+    import transformers
+
+    where: dict[str, Any] = {
+        "pretrained_model_name_or_path": source.parent,
+        "gguf_file": source.name,
+    }
+    transformers.AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
+    if hasattr(transformers, "GgufConfig"):  # older versions always unpack the blocks
+        where["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    model.hf_quantizer = None  # the weights are plain now; without this they cannot be saved
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(folder)

@@ -6,7 +6,13 @@ from datetime import date
 
 import pytest
 
-from knowledge.cost import Work, cell_seconds, inference_flops, serving_usd_per_month, training_flops
+from knowledge.cost import (
+    Work,
+    cell_seconds,
+    inference_flops,
+    serving_usd_per_month,
+    training_flops,
+)
 from knowledge.errors import UserError
 from knowledge.load import ladder, ladders, machines, model_cards, speeds
 from knowledge.memory import inference_peak_bytes, training_peak_bytes

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from knowledge.errors import UserError
-from probes.data import read_documents, read_examples
+from probes.data import read_examples
+from probes.documents import read_documents
 from probes.spec import read_spec
 from probes.split import split_examples
 from tests.probes.bad_inputs import BAD_DATA, BAD_SPECS, GOOD_CSV, GOOD_SPEC, Bad, write

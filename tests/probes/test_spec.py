@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from knowledge.errors import UserError
 from probes.records import TaskSpec
@@ -150,6 +151,20 @@ def test_mapping_names_the_field(changes: dict[Any, Any], code: str, field: str)
         spec_from_mapping({**MINIMAL, **changes})
     assert (caught.value.code, caught.value.place) == (code, field)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", 2])
+def test_the_record_takes_no_other_version(version: Any) -> None:
+    with pytest.raises(ValidationError):
+        TaskSpec.model_validate({**MINIMAL, "version": version})
+
+
+def test_which_metric_fits_is_what_can_be_scored() -> None:
+    spec = spec_from_mapping({**MINIMAL, "task_type": "extraction", "metric": "numeric"})
+    assert spec.metric == "numeric"
+    with pytest.raises(UserError) as caught:
+        spec_from_mapping({**MINIMAL, "task_type": "function-calling", "metric": "json_fields"})
+    assert "one of: function_call, command" in str(caught.value)
 
 
 def test_command_fits_every_task() -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import probes.rows
 import probes.tables
 from knowledge.errors import UserError
-from probes.tables import Table, parse_json, read_table
+from probes.json_text import parse_json
+from probes.tables import Table, read_table
 
 ODD_LABELS = ["NA", "null", "None", "nan", "001", "1.0", "1", "no", "true", "1e5", " "]
 
@@ -129,7 +131,7 @@ def test_caps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, name:
 
 
 def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes.tables, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(probes.rows, "MAX_LINE_BYTES", 100)
     with pytest.raises(UserError, match="line 2 is longer than 100 bytes"):
         table(tmp_path, "a.jsonl", '{"a": 1}\n' + " " * 200)
 

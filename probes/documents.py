@@ -1,0 +1,122 @@
+"""The user's documents as passages: a folder of texts, or rows that are whole passages."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from knowledge.errors import UserError
+from probes.files import open_regular
+from probes.records import Passage, TaskSpec
+from probes.sinks import file_name, one_line
+from probes.spec import resolve
+from probes.tables import missing_column, read_table, row_error
+from probes.turns import text_of
+
+PASSAGE_CHARS = 1_000
+MAX_DOCUMENT_BYTES = 50 * 2**20
+MAX_DOCUMENTS = 100_000
+
+
+def read_documents(spec: TaskSpec, spec_path: Path) -> tuple[Passage, ...]:
+    """Passages of `data.documents`, in the order of their files; () where the spec names none.
+
+    A folder gives passages of about 1,000 characters with ids such as `guide.md#3`; each row of a
+    .jsonl stays whole and keeps its id. Raises UserError where nothing is there to read.
+    """
+    if spec.data.documents is None:
+        return ()
+    path = resolve(spec.data.documents, spec_path, folder=True)
+    if not path.is_dir():
+        return _rows_as_passages(path)
+    found = sorted(_documents(path))
+    if len(found) > MAX_DOCUMENTS:
+        what = f"{len(found)} documents; the limit is {MAX_DOCUMENTS}"
+        raise UserError("E-DATA-TOO-BIG", what, place=file_name(path), hint="give a part of them")
+    passages = [
+        Passage(id=f"{one_line(file.relative_to(path).as_posix(), None)}#{number}", text=text)
+        for file in found
+        for number, text in enumerate(_passages(_document(file)), start=1)
+    ]
+    if not passages:
+        what = "no text in any .md or .txt of the folder"
+        hint = "turn other formats into .md or .txt first"
+        raise UserError("E-DATA-EMPTY", what, place=file_name(path), hint=hint)
+    return tuple(passages)
+
+
+def _documents(path: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        place = file_name(error.filename or path)
+        what = "a folder that may not be read"
+        raise UserError("E-DATA-UNREADABLE", what, place=place, hint="change its permissions")
+
+    for folder, subfolders, names in os.walk(path, onerror=refuse):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if name.lower().endswith((".md", ".txt")))
+
+
+def _rows_as_passages(path: Path) -> tuple[Passage, ...]:
+    if path.suffix.lower() not in (".jsonl", ".ndjson"):
+        what = "documents are a folder or a .jsonl"
+        raise UserError("E-DATA-SUFFIX", what, place=file_name(path), hint="give one of them")
+    table = read_table(path)
+    for name in ("id", "text"):
+        if name not in table.columns:
+            raise missing_column(table, f"documents need a field `{name}`", name)
+    passages: dict[str, Passage] = {}
+    for row in table.rows:
+        name, text = text_of(row.values.get("id")), row.values.get("text")
+        if not name.strip() or not isinstance(text, str) or not text.strip():
+            raise row_error("BLANK", table, [row.number], "an empty id or text")
+        if name in passages:
+            raise row_error("TYPE", table, [row.number], f"id {one_line(name, 40)!r} again")
+        passages[name] = Passage(id=name, text=text)
+    return tuple(passages.values())
+
+
+def _document(path: Path) -> str:
+    with open_regular(path, "DATA") as file:
+        raw = file.read(MAX_DOCUMENT_BYTES + 1)
+    place = file_name(path)
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        what = f"larger than {MAX_DOCUMENT_BYTES} bytes"
+        raise UserError("E-DATA-TOO-BIG", what, place=place, hint="cut it into several files")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start + 1} is not UTF-8"
+        raise UserError("E-DATA-ENCODING", what, place=place, hint="save as UTF-8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _passages(text: str) -> list[str]:
+    """Paragraphs joined up to about 1,000 characters; a heading begins a new passage."""
+    passages: list[str] = []
+    current = ""
+    for paragraph in (piece for block in re.split(r"\n\s*\n", text) for piece in _pieces(block)):
+        heading = re.match(r"#{1,6} ", paragraph)
+        too_long = len(current) + len(paragraph) > PASSAGE_CHARS
+        # A heading stays with what follows it.
+        body = any(not line.startswith("#") for line in current.splitlines() if line)
+        if body and (heading or too_long):
+            passages.append(current)
+            current = ""
+        current = f"{current}\n\n{paragraph}" if current else paragraph
+    return [*passages, current] if current else passages
+
+
+def _pieces(block: str) -> list[str]:
+    """A block cut at sentence ends, else at spaces, where it is longer than a passage."""
+    block = block.strip()
+    pieces = []
+    while len(block) > PASSAGE_CHARS * 3 // 2:
+        window = block[:PASSAGE_CHARS]
+        ends = [found.end() for found in re.finditer(r"[.!?]\s|\n", window)]
+        space = window.rfind(" ") + 1
+        end = ends[-1] if ends and ends[-1] > PASSAGE_CHARS // 2 else space or PASSAGE_CHARS
+        pieces.append(block[:end].strip())
+        block = block[end:].strip()
+    return [*pieces, block] if block else pieces

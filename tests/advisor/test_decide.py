@@ -1,0 +1,264 @@
+"""Options, verdicts and findings on measurements whose truth is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from advisor import belief, decide
+from advisor.findings import Evidence, findings
+from advisor.records import Advice, Option
+from knowledge.load import machines
+from knowledge.records import ModelCard, Source
+from probes.records import Cell, DataSpec, Measurement, TaskSpec
+
+Make = Callable[..., Measurement]
+N = 200
+
+
+def spec(**changes: object) -> TaskSpec:
+    fields = {
+        "version": 1,
+        "name": "t",
+        "task_type": "qa",
+        "data": DataSpec(train="x.jsonl"),
+        "target": 0.8,
+    }
+    return TaskSpec.model_validate(fields | changes)
+
+
+def card(name: str, n_params: int) -> ModelCard:
+    return ModelCard(
+        name=name,
+        source="local",
+        location=name,
+        n_params=n_params,
+        n_layers=2,
+        hidden_size=64,
+        intermediate_size=128,
+        n_heads=2,
+        n_kv_heads=2,
+        vocab_size=100,
+        context_tokens=512,
+        licence="none",
+        evidence=Source(title="made up for tests", checked="2026-11-21"),
+    )
+
+
+CARDS = {"small": card("small", 10**6), "large": card("large", 10**7)}
+
+
+def right(share: float, *, shift: int = 0) -> list[float]:
+    """N qualities of which `share` are 1, the wrong ones spread out and moved by `shift`."""
+    n_wrong = round(N * (1 - share))
+    wrong = {(at * N // max(1, n_wrong) + shift) % N for at in range(n_wrong)}
+    return [0.0 if at in wrong else 1.0 for at in range(N)]
+
+
+def lora_runs(make: Make, rung: str, share: float, half_share: float) -> list[Measurement]:
+    """One tuning trial, two runs on half of the data, three on all of it."""
+    params = {"learning_rate": 0.01, "rank": 8, "epochs": 2, "decoding": "generate"}
+    shared = {"rung": rung, "method": "lora", "params": params}
+    runs = [make(right(share), role="tune", n_train=100, **shared)]
+    for seed in (1, 2):
+        runs.append(
+            make(right(half_share, shift=seed), role="curve", n_train=50, seed=seed, **shared)
+        )
+    for seed in (1, 2, 3):
+        runs.append(make(right(share, shift=seed), role="repeat", n_train=100, seed=seed, **shared))
+    return runs
+
+
+def lab(make: Make, shares: dict[tuple[str, str], tuple[float, ...]]) -> list[Measurement]:
+    measured = []
+    for (rung, method), values in shares.items():
+        if method == "lora":
+            measured += lora_runs(make, rung, values[0], values[1])
+        else:
+            params = {"decoding": "generate", "list_labels": False}
+            measured.append(make(right(values[0]), rung=rung, method="zero_shot", params=params))
+    return measured
+
+
+def options_of(measured: list[Measurement], task: TaskSpec) -> list[Option]:
+    return belief.options(measured, task, {}, CARDS, machines()["l4"])
+
+
+def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
+    options = options_of(measured, task)
+    runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
+    _, chosen = decide.choose(options, task)
+    comparisons = decide.compare(chosen, options, runs, "dev")
+    return decide.advise(options, task, comparisons, rehearsal=False)
+
+
+def kinds(measured: list[Measurement], task: TaskSpec) -> set[str]:
+    options = options_of(measured, task)
+    runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
+    return {found.kind for found in findings(Evidence(task, options, runs, measured))}
+
+
+PROMPT_IS_ENOUGH = {
+    ("small", "zero_shot"): (0.93,),
+    ("small", "lora"): (0.95, 0.95),
+    ("large", "zero_shot"): (0.97,),
+    ("large", "lora"): (0.97, 0.97),
+}
+TUNING_WINS = {
+    ("small", "zero_shot"): (0.30,),
+    ("small", "lora"): (0.92, 0.91),
+    ("large", "zero_shot"): (0.40,),
+    ("large", "lora"): (0.93, 0.93),
+}
+SIZE_IS_NEEDED = {
+    ("small", "zero_shot"): (0.20,),
+    ("small", "lora"): (0.50, 0.50),
+    ("large", "zero_shot"): (0.30,),
+    ("large", "lora"): (0.93, 0.92),
+}
+NOTHING = {
+    ("small", "zero_shot"): (0.20,),
+    ("small", "lora"): (0.40, 0.40),
+    ("large", "zero_shot"): (0.20,),
+    ("large", "lora"): (0.45, 0.30),
+}
+ON_THE_EDGE = {
+    ("small", "zero_shot"): (0.30,),
+    ("small", "lora"): (0.81, 0.80),
+    ("large", "zero_shot"): (0.30,),
+    ("large", "lora"): (0.81, 0.80),
+}
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict", "option"),
+    [
+        (PROMPT_IS_ENOUGH, "use", "zero-shot @ small"),
+        (TUNING_WINS, "use", "lora @ small"),
+        (SIZE_IS_NEEDED, "use", "lora @ large"),
+        (NOTHING, "nothing-is-enough", "lora @ large"),
+        (ON_THE_EDGE, "not-enough-evidence", "lora @ small"),
+    ],
+    ids=["prompt", "tuning", "size", "nothing", "edge"],
+)
+def test_verdicts(
+    measurement: Make, shares: dict[tuple[str, str], tuple[float, ...]], verdict: str, option: str
+) -> None:
+    advice = advice_of(lab(measurement, shares), spec())
+    assert advice.verdict == verdict
+    assert advice.option is not None
+    assert advice.option.split(" @ ")[0] == option.split(" @ ")[0]
+    if verdict == "use":
+        assert advice.option == option
+    assert advice.reasons
+    assert all(reason.evidence for reason in advice.reasons)
+
+
+@pytest.mark.parametrize(
+    ("shares", "kind", "absent"),
+    [
+        (PROMPT_IS_ENOUGH, "solved-by-prompting", "capacity-limited"),
+        (TUNING_WINS, "tuning-helps", "solved-by-prompting"),
+        (SIZE_IS_NEEDED, "capacity-limited", "data-limited"),
+        (NOTHING, "data-limited", "capacity-limited"),
+        (ON_THE_EDGE, "not-enough-evidence", "solved-by-prompting"),
+    ],
+    ids=["prompt", "tuning", "size", "nothing", "edge"],
+)
+def test_findings(
+    measurement: Make, shares: dict[tuple[str, str], tuple[float, ...]], kind: str, absent: str
+) -> None:
+    found = kinds(lab(measurement, shares), spec())
+    assert kind in found
+    assert absent not in found
+
+
+def test_right_answers_in_the_wrong_form_are_no_lack_of_ability(measurement: Make) -> None:
+    badly_formed = measurement([0.0] * N, form=0.0, rung="small")
+    good_content = badly_formed.model_copy(
+        update={
+            "content": badly_formed.quality.model_copy(update={"value": 0.9})
+            if badly_formed.quality
+            else None
+        }
+    )
+    assert "form-limited" in kinds([good_content], spec())
+
+
+def test_high_stakes_ask_for_more(measurement: Make) -> None:
+    """The same options: good enough at low stakes, not at high ones."""
+    measured = lab(measurement, ON_THE_EDGE | {("small", "lora"): (0.825, 0.825)})
+    option = next(o for o in options_of(measured, spec()) if o.name == "lora @ small")
+    assert decide.ENOUGH < option.p_meets < decide.ENOUGH_AT_HIGH_STAKES
+    assert decide.choose([option], spec())[0] == "use"
+    from probes.records import Needs
+
+    assert decide.choose([option], spec(needs=Needs(high_stakes=True)))[0] == "not-enough-evidence"
+
+
+def test_money_rules_an_option_out(measurement: Make) -> None:
+    from probes.records import Budget, Needs
+
+    task = spec(
+        needs=Needs(requests_per_month=10**12),
+        budget=Budget(serving_usd_per_month=0.0),
+    )
+    verdict, _ = decide.choose(options_of(lab(measurement, TUNING_WINS), task), task)
+    assert verdict == "nothing-is-enough"
+
+
+def test_options_come_cheapest_first(measurement: Make) -> None:
+    options = options_of(lab(measurement, TUNING_WINS), spec())
+    prices = [belief.total_usd(option.price) for option in options]
+    assert prices == sorted(prices)
+
+
+def test_a_trial_that_won_the_search_is_not_its_own_evidence(measurement: Make) -> None:
+    runs, n_tried = belief.chosen_runs(lab(measurement, TUNING_WINS), "small", "lora")
+    assert {run.cell.role for run in runs} == {"repeat"}
+    assert n_tried == 1
+
+
+def test_finalists_hold_the_choice_to_cheaper_and_larger_ones(measurement: Make) -> None:
+    names = [
+        o.name for o in decide.finalists(options_of(lab(measurement, TUNING_WINS), spec()), spec())
+    ]
+    assert names[0] == "lora @ small"
+    assert "lora @ large" in names
+    assert len(names) <= decide.MAX_FINALISTS
+
+
+def test_a_refuted_choice_is_not_recommended(measurement: Make) -> None:
+    options = options_of(lab(measurement, TUNING_WINS), spec())
+    low = options[0].quality.model_copy(update={"value": 0.5, "low": 0.4, "high": 0.6})
+    refuted = [
+        o.model_copy(update={"test": low}) if o.name == "lora @ small" else o for o in options
+    ]
+    advice = decide.advise(refuted, spec(), [], rehearsal=False)
+    assert advice.verdict == "not-enough-evidence"
+    assert advice.confirmed_on_test is False
+
+
+def test_flips_are_computed(measurement: Make) -> None:
+    advice = advice_of(lab(measurement, SIZE_IS_NEEDED), spec())
+    assert any("lora @ small would do" in flip for flip in advice.what_would_change_it)
+
+
+def test_rehearsals_say_so_in_the_headline(measurement: Make) -> None:
+    options = options_of(lab(measurement, TUNING_WINS), spec())
+    advice = decide.advise(options, spec(), [], rehearsal=True)
+    assert "rehearsal" in advice.headline
+    assert "pocket" in advice.domain
+
+
+def test_cells_of_failed_runs_are_told(measurement: Make) -> None:
+    measured = lab(measurement, TUNING_WINS)
+    cell = Cell(rung="small", method="lora", role="tune", split="dev", n_eval=N)
+    measured.append(Measurement(key="f" * 64, cell=cell, status="failed", cause="time-limit: 9 s"))
+    assert "measurement-failed" in kinds(measured, spec())
+
+
+def test_no_options_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no option"):
+        decide.choose([], spec())
