@@ -161,7 +161,7 @@ def _headline(
     verdict: Verdict, chosen: Option, spec: TaskSpec, rehearsal: bool, refuted: bool
 ) -> str:
     prefix = "On pocket models (a rehearsal): " if rehearsal else ""
-    reach = f"{percent(chosen.quality)} of the target {spec.target:.0%}"
+    reach = f"{percent(chosen.quality)}, target {100 * spec.target:g} %"
     if verdict == "use":
         return f"{prefix}use {chosen.name}: {reach}"
     if refuted:

@@ -148,9 +148,12 @@ def _aligned(runs: Sequence[Measurement], reference: Sequence[Measurement]) -> l
 
 
 def data_limited(evidence: Evidence) -> list[Finding]:
-    """Rungs whose learning curve still rises clearly at its end."""
+    """Rungs that miss the target and whose learning curve still rises clearly at its end."""
     found = []
     for rung in evidence.rungs:
+        option = evidence.option(rung, "lora")
+        if option is None or option.p_meets >= threshold(evidence.spec):
+            continue
         points: dict[int, list[Measurement]] = {}
         for run in evidence.dev:
             cell = run.cell

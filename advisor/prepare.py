@@ -13,7 +13,7 @@ from knowledge.load import machines
 from knowledge.records import Machine as PricedMachine
 from probes.data import read_examples
 from probes.documents import read_documents
-from probes.ladder import card_of, fingerprint, ladder_record, resolve_ladder
+from probes.ladder import card_of, fingerprint, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
 from probes.plan import BATCH_TOKENS, Plan, Rung, label_set, make_plan
 from probes.records import Cell, Json, Splits, TaskSpec
@@ -170,7 +170,6 @@ def prepare(task: Task) -> Prepared:
             place="hardware.device",
             hint="write `device: auto`, or check the driver with `advisor doctor`",
         )
-    known = ladder_record(spec, machine)
     rungs = []
     for ref in resolve_ladder(spec, task.path.parent, machine):
         card = card_of(ref)
@@ -181,7 +180,12 @@ def prepare(task: Task) -> Prepared:
                 place="ladder",
                 hint="download it and list the folder instead",
             )
-        rungs.append(Rung(ref=ref.model_copy(update={"n_params": card.n_params}), card=card))
+        loading = {
+            "n_params": card.n_params,
+            "dtype": "bfloat16" if device == "cuda" else "float32",
+            "quantization": spec.hardware.quantization,
+        }
+        rungs.append(Rung(ref=ref.model_copy(update=loading), card=card))
     rungs.sort(key=lambda rung: rung.card.n_params)
     plan = make_plan(spec, task.splits, rungs, device=device, cores=machine.cores)
     return Prepared(
@@ -190,7 +194,7 @@ def prepare(task: Task) -> Prepared:
         device=device,
         rungs=tuple(rungs),
         weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs},
-        rehearsal=known is not None and known.rehearsal,
+        rehearsal=any(rung.ref.source == "pocket" for rung in rungs),
         plan=plan,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from advisor import belief, decide
@@ -15,7 +15,7 @@ from advisor.report.files import write_report
 from probes.driver import Driver, Limits
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
-from probes.methods import Proposals
+from probes.methods import Proposals, Situation
 from probes.plan import planned, rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
 from probes.store import RunStore
@@ -63,14 +63,18 @@ def open_run(prepared: Prepared, folder: Path) -> RunStore:
     return RunStore.create(folder, task.spec.model_dump(mode="json"), frozen=frozen)
 
 
-def probe(prepared: Prepared, folder: Path) -> Iterator[Event]:
+def probe(prepared: Prepared, folder: Path, *, retry_failed: bool = False) -> Iterator[Event]:
     """Measure, decide, report. Starting it again goes on where it was; nothing is measured twice.
+
+    With `retry_failed`, cells whose recorded outcome is a failure are measured again.
 
     Raises:
         UserError: the run is driven by another process, or its disk fails.
     """
     store = open_run(prepared, folder)
     with store.lock():
+        if retry_failed:
+            store.retire_failed()
         for event in _events(prepared, store):
             store.append_event(event, now())
             yield event
@@ -88,16 +92,17 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
     )
     yield Event(kind="data", payload=prepared.task.summary.model_dump(mode="json"))
     yield Event(kind="plan", payload=plan_summary(prepared))
+    situations = _situations(prepared)
     with _executor(prepared, store) as executor:
         driver = Driver(
             store,
             executor,
             key_of=prepared.key,
-            limits_of=lambda cell: _limits(prepared, cell),
+            limits_of=lambda cell: _limits(prepared, situations[cell.rung], cell),
             engine=prepared.engine,
             at_once=prepared.plan.workers,
         )
-        yield from driver.run(_proposals(prepared))
+        yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
         yield from _open_test(prepared, store, driver)
     inputs = Inputs.of(store)
     report = build_report(inputs, finished=now())
@@ -133,19 +138,17 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
     )
 
 
-def _proposals(prepared: Prepared) -> Mapping[str, Proposals]:
-    """Each rung's proposals, the largest rung first: the longest job should not start last."""
+def _situations(prepared: Prepared) -> dict[str, Situation]:
+    """Each rung's situation, the largest rung first: the longest job should not start last."""
     task, battery = prepared.task, prepared.plan.battery
     return {
-        rung.ref.name: rung_proposals(situation_of(task.spec, task.splits, rung, battery))
+        rung.ref.name: situation_of(task.spec, task.splits, rung, battery)
         for rung in reversed(prepared.rungs)
     }
 
 
-def _limits(prepared: Prepared, cell: Cell) -> Limits:
-    task = prepared.task
+def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:
     rung = next(rung for rung in prepared.rungs if rung.ref.name == cell.rung)
-    situation = situation_of(task.spec, task.splits, rung, prepared.plan.battery)
     predicted = planned(cell, situation, rung.card, prepared.device).seconds
     return Limits(time_s=SLOWER * predicted + PATIENCE_S, no_progress_s=NO_PROGRESS_S)
 

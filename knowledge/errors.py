@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Input that the user can mend. The CLI prints it as one line on stderr and exits with `exit_code`.
+    """Input that the user can mend: the CLI prints one line on stderr and exits with `exit_code`.
 
     Anything else that is raised is a bug and keeps its traceback.
     """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knowledge.errors import UserError
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
 from probes.methods import Proposals
 from probes.records import Cell, Event, Json, Measurement
@@ -17,6 +18,8 @@ MAX_ATTEMPTS = 30
 """Attempts over all sessions: a cell that takes the whole machine down is given up."""
 RETRIED = frozenset({"crash"})
 """Outcomes that may be nobody's fault; limits, exceptions and lack of memory would come again."""
+USER_ERROR = "UserError: "
+"""How a worker's outcome begins when the user can mend it: that ends the run, not one cell."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,8 @@ class Driver:
         elif news.kind in RETRIED and self._crashed(key) < MAX_CRASHES:
             again = {"id": key[:12], "cause": news.cause, "again": True}
             yield Event(kind="cell-failed", payload=again | described(cell))
+        elif news.cause.startswith(USER_ERROR):
+            raise _user_error(news.cause.removeprefix(USER_ERROR))
         else:
             yield self._failed(track, cell, key, f"{news.kind}: {news.cause}")
         if track.to_do:
@@ -193,6 +198,12 @@ class Driver:
             track.to_do.remove(measurement.key)
         track.found[measurement.key] = measurement
         return finished(measurement, cached=False)
+
+
+def _user_error(text: str) -> UserError:
+    """The error that a worker told, from its one line `error[CODE]: what`."""
+    code, _, what = text.removeprefix("error[").partition("]: ")
+    return UserError(code, what)
 
 
 def saves_adapter(cell: Cell) -> bool:

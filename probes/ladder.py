@@ -9,7 +9,7 @@ from pathlib import Path
 
 from knowledge.errors import UserError
 from knowledge.load import ladder, ladders, model_cards
-from knowledge.records import Ladder, ModelCard, Source
+from knowledge.records import ModelCard, Source
 from probes.machine import Machine
 from probes.models.folder import check_folder
 from probes.models.package import gguf_file
@@ -44,14 +44,6 @@ def resolve_ladder(spec: TaskSpec, spec_folder: Path, machine: Machine) -> tuple
     if name not in ladders() and (name in names or _looks_like_model(name, spec_folder)):
         return (_from_entry(name, spec_folder),)
     return tuple(_ref(model_cards()[model]) for model in ladder(name).models)
-
-
-def ladder_record(spec: TaskSpec, machine: Machine) -> Ladder | None:
-    """The named ladder that `resolve_ladder` took, None for a list of models."""
-    if isinstance(spec.ladder, list):
-        return None
-    name = _auto(machine) if spec.ladder == "auto" else spec.ladder
-    return ladders().get(name)
 
 
 def _auto(machine: Machine) -> str:

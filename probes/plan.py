@@ -67,8 +67,8 @@ BATTERIES: tuple[Battery, ...] = (
 )
 """From the most to the least thorough; the plan takes the first that the budget can pay."""
 
-FINALISTS = 4
-"""Options whose test answers are opened, at most."""
+LENGTH_SAMPLE = 500
+"""Training examples whose lengths are counted for a plan."""
 BATCH_TOKENS = 6144
 """As in `probes.models.hf`: tokens of one evaluation batch."""
 LABEL_TOKENS = 4
@@ -184,10 +184,15 @@ def _speed_key(device: str) -> str:
 
 
 def situation_of(spec: TaskSpec, splits: Splits, rung: Rung, battery: Battery) -> Situation:
-    """What the methods are told about this rung and task."""
+    """What the methods are told about this rung and task.
+
+    Lengths are those of the first LENGTH_SAMPLE training examples, a random sample by the order of
+    the split.
+    """
     count = token_counter(rung.ref)
-    inputs = sorted(count(example.item.text) for example in splits.train)
-    outputs = sorted(count(example.output) for example in splits.train)
+    sample = splits.train[:LENGTH_SAMPLE]
+    inputs = sorted(count(example.item.text) for example in sample)
+    outputs = sorted(count(example.output) for example in sample)
     instruction = count(spec.instruction)
     return Situation(
         rung=rung.ref.name,

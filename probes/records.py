@@ -116,6 +116,8 @@ class Hardware(Record):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     gpu: str | None = None
     """Name of a card as in `knowledge/hardware`, when it is not the one in this machine."""
+    quantization: Literal["none", "nf4"] = "none"
+    """How the frozen weights are loaded: `nf4` is QLoRA's 4 bits and needs bitsandbytes."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """CPU threads for one worker; by default chosen from the size of the model."""
 

@@ -139,6 +139,14 @@ class RunStore:
         found = (self.measurement(key) for key in keys if is_key(key))
         return [measurement for measurement in found if measurement is not None]
 
+    def retire_failed(self) -> int:
+        """Put failed measurements in quarantine, so that they are measured again; how many."""
+        failed = [found.key for found in self.measurements() if found.status == "failed"]
+        for key in failed:
+            self._quarantine(self._cell(key), "it failed and is to be tried again")
+            self._place("attempts", key).unlink(missing_ok=True)
+        return len(failed)
+
     def begin_attempt(self, key: str) -> int:
         """Count an attempt, durably, before it is made; returns its number, from 1."""
         number = self.attempts(key) + 1

@@ -19,12 +19,14 @@ EXIT_CODES = {"use": 0, "nothing-is-enough": 1, "not-enough-evidence": 4}
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("results/runs"), show_default=True, help="Folder of runs.")  # fmt: skip
 @click.option("--events", is_flag=True, help="Print each event as a JSON line on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout at the end.")
+@click.option("--retry-failed", is_flag=True, help="Measure cells again that failed before.")
 @click.option("--quiet", "-q", is_flag=True, help="Tell nothing on stderr.")
 def probe(
     task: Path,
     runs: Path,
     events: bool,
     as_json: bool,
+    retry_failed: bool,
     quiet: bool,
     **flags: Any,
 ) -> int:
@@ -41,7 +43,7 @@ def probe(
     folder = session.find_run(prepared, runs)
     verdict = "not-enough-evidence"
     with told:
-        for event in session.probe(prepared, folder):
+        for event in session.probe(prepared, folder, retry_failed=retry_failed):
             told.event(event)
             if events:
                 click.echo(event.model_dump_json())

@@ -16,19 +16,11 @@ def report(run: Path, as_json: bool) -> None:
     from advisor.prepare import now
     from advisor.report.build import Inputs, build_report
     from advisor.report.files import write_report
-    from knowledge.errors import UserError
     from probes.store import RunStore
 
     store = RunStore.open(run)
-    inputs = Inputs.of(store)
-    if not any(found.quality is not None for found in inputs.measurements):
-        raise UserError(
-            "E-RUN-EMPTY",
-            "no cell has been measured yet",
-            place=str(run),
-            hint="start the probe again: it goes on where it was",
-        )
-    write_report(store, build_report(inputs, finished=now()))
+    made = build_report(Inputs.of(store), finished=now())
+    write_report(store, made)
     if as_json:
         click.echo((run / "report.json").read_text(encoding="utf-8"), nl=False)
     else:

@@ -14,6 +14,7 @@ import advisor
 from advisor import belief, decide
 from advisor.findings import Evidence, findings
 from advisor.records import DataSummary, Option, Provenance, Report
+from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
 from probes.plan import Plan
 from probes.records import Cost, Example, Json, Measurement, Record, Splits, TaskSpec
@@ -82,8 +83,16 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     """The report of a run.
 
     Raises:
-        ValueError: nothing was measured.
+        UserError: E-RUN-NOTHING-MEASURED, with the first cause.
     """
+    if not any(found.status == "ok" for found in inputs.measurements):
+        causes = [found.cause for found in inputs.measurements if found.cause]
+        raise UserError(
+            "E-RUN-NOTHING-MEASURED",
+            f"no cell has a figure: {causes[0] if causes else 'none was run'}",
+            place=inputs.run,
+            hint="mend the cause, then start the probe again with --retry-failed",
+        )
     spec = inputs.spec
     dev = dev_measurements(inputs.measurements)
     test = [found for found in inputs.measurements if found.cell.split == "test"]

@@ -19,8 +19,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"# {markdown(report.spec.name)}: {markdown(advice.headline)}"
     yield ""
     if report.rehearsal:
-        yield "> **Rehearsal.** The rungs are the project's own pocket models. The verdict holds for"
-        yield "> them only and says nothing about real models."
+        yield "> **Rehearsal.** The rungs are the project's own pocket models. The verdict holds"
+        yield "> for them only and says nothing about real models."
         yield ""
     yield f"- **Verdict:** {advice.verdict}"
     yield f"- **Confidence:** P(target met) = {advice.confidence:.2f} on dev{_test_note(report)}"
@@ -84,7 +84,8 @@ def _options(options: Sequence[Option], target: float) -> Iterator[str]:
         )
     yield ""
     if options:
-        yield f"Prices: {markdown(options[0].price.machine)}, shared by the second. Intervals are 95 %."
+        machine = markdown(options[0].price.machine)
+        yield f"Prices: {machine}, shared by the second. Intervals are 95 %."
         yield ""
 
 

@@ -38,7 +38,7 @@ class Battery(Record):
     confirmed: int
     """Best trials that run once more with another seed before one is chosen."""
     epochs: tuple[int, ...]
-    """Passes over the training data that the search may choose from; the second one is tried first."""
+    """Passes over the training data that the search chooses from; the second is tried first."""
     fractions: tuple[float, ...]
     """Shares of the training data for the learning curve, below 1."""
     seeds: int

@@ -63,8 +63,9 @@ def _tune(situation: Situation) -> Generator[list[Cell], list[Measurement], Json
     """Ask, measure, tell: sequential, so that the same measurements lead to the same trials.
 
     The study lives in memory and is filled from the measurements that the driver sends, which come
-    from the store when they are there. Trials are pruned by the median rule (Golovin et al., Vizier,
-    2017): the bar for each epoch is part of the cell, so that its outcome depends on nothing else.
+    from the store when they are there. Trials are pruned by the median rule (Golovin et al.,
+    Vizier, 2017): the bar for each epoch is part of the cell, so that its outcome depends on
+    nothing else.
     """
     import optuna
 

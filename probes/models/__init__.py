@@ -36,6 +36,20 @@ class LanguageModel(Protocol):
         """Greedy answers, in the order of `conversations`."""
         ...
 
+    def sample(
+        self,
+        conversations: Sequence[Conversation],
+        item_ids: Sequence[str],
+        *,
+        n: int,
+        temperature: float,
+        seed: int,
+        max_new_tokens: int,
+        progress: Progress,
+    ) -> list[list[Prediction]]:
+        """For each conversation `n` answers drawn at `temperature`."""
+        ...
+
     def choose(
         self,
         conversations: Sequence[Conversation],

@@ -38,7 +38,7 @@ def check_folder(folder: Path, name: str) -> None:
         )
     for path in sorted(folder.glob("*.json")):
         for key, value in _pairs(_read(path, name)):
-            if key in ("auto_map", "trust_remote_code") and value:
+            if key in ("auto_map", "trust_remote_code") and any(_leaves(value)):
                 raise UserError(
                     "E-MODEL-REMOTE-CODE",
                     f"the model asks for its own code to be run (`{key}`)",
@@ -72,6 +72,19 @@ def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
             rest.extend(at.values())
         elif isinstance(at, list):
             rest.extend(at)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What a value holds at its ends: an `auto_map` of nulls alone names no code."""
+    rest = [value]
+    while rest:
+        at = rest.pop()
+        if isinstance(at, dict):
+            rest.extend(at.values())
+        elif isinstance(at, list):
+            rest.extend(at)
+        else:
+            yield at
 
 
 def _check_weight_map(folder: Path, name: str) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from probes.failures import PromptTooLong
 from probes.models import Conversation, Progress
-from probes.models.likelihood import choice_log_likelihoods
+from probes.models.likelihood import choice_log_likelihoods, padded
 from probes.records import Prediction
 
 BATCH_TOKENS = 6144
 """Tokens of one evaluation batch, padding counted. Part of every cell's key: the size of a batch
 can change a greedy answer in its last bit."""
+GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 
 
 class HfModel:
@@ -78,55 +79,81 @@ class HfModel:
         Raises:
             PromptTooLong: a prompt and its answer do not fit the model's context.
         """
-        prompts = [self.encode(conversation) for conversation in conversations]
-        self._check_context(prompts, max_new_tokens)
-        answers: list[Prediction | None] = [None] * len(prompts)
-        done = 0
-        for rows in self._batches(prompts, max_new_tokens):
-            for row, prediction in zip(
-                rows, self._generate_batch(rows, prompts, item_ids, max_new_tokens), strict=True
-            ):
-                answers[row] = prediction
-            done += len(rows)
-            progress(done, len(prompts), "answers")
-        return [answer for answer in answers if answer is not None]
+        drawn = self._answers(conversations, item_ids, max_new_tokens, progress, GREEDY)
+        return [answers[0] for answers in drawn]
 
-    @torch.inference_mode()
-    def _generate_batch(
+    def sample(
         self,
-        rows: Sequence[int],
-        prompts: Sequence[list[int]],
+        conversations: Sequence[Conversation],
+        item_ids: Sequence[str],
+        *,
+        n: int,
+        temperature: float,
+        seed: int,
+        max_new_tokens: int,
+        progress: Progress,
+    ) -> list[list[Prediction]]:
+        """For each conversation `n` answers drawn at `temperature` from the whole distribution.
+
+        The draws depend on `seed` and on the batch that an item falls into, hence on the set of
+        items; they are the same for the same call.
+
+        Raises:
+            PromptTooLong: a prompt and its answer do not fit the model's context.
+        """
+        torch.manual_seed(seed)
+        how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+        return self._answers(
+            conversations, item_ids, max_new_tokens, progress, how | {"num_return_sequences": n}
+        )
+
+    def _answers(
+        self,
+        conversations: Sequence[Conversation],
         item_ids: Sequence[str],
         max_new_tokens: int,
-    ) -> Iterator[Prediction]:
-        pad = int(self.tokenizer.pad_token_id)
-        width = max(len(prompts[row]) for row in rows)
-        ids = torch.full((len(rows), width), pad, dtype=torch.long)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for at, row in enumerate(rows):
-            ids[at, width - len(prompts[row]) :] = torch.tensor(prompts[row])
-            mask[at, width - len(prompts[row]) :] = 1
+        progress: Progress,
+        how: Mapping[str, Any],
+    ) -> list[list[Prediction]]:
+        prompts = [self.encode(conversation) for conversation in conversations]
+        self._check_context(prompts, max_new_tokens)
+        answers: dict[int, list[Prediction]] = {}
+        for rows in self._batches(prompts, max_new_tokens):
+            chosen = [prompts[row] for row in rows]
+            for row, texts in zip(rows, self._generate(chosen, max_new_tokens, how), strict=True):
+                answers[row] = [
+                    Prediction(
+                        item_id=item_ids[row],
+                        text=text,
+                        input_tokens=len(prompts[row]),
+                        output_tokens=n_tokens,
+                    )
+                    for text, n_tokens in texts
+                ]
+            progress(len(answers), len(prompts), "answers")
+        return [answers[row] for row in range(len(prompts))]
+
+    @torch.inference_mode()
+    def _generate(
+        self, prompts: Sequence[list[int]], max_new_tokens: int, how: Mapping[str, Any]
+    ) -> list[list[tuple[str, int]]]:
+        """For each prompt its answers as text and number of tokens, end of turn included."""
+        ids, mask = padded(prompts, left=True, pad=int(self.tokenizer.pad_token_id))
         out = self.model.generate(
             input_ids=ids.to(self.device),
             attention_mask=mask.to(self.device),
             max_new_tokens=max_new_tokens,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            pad_token_id=pad,
+            pad_token_id=int(self.tokenizer.pad_token_id),
             eos_token_id=self.end_of_turn,
-        )[:, width:]
-        for at, row in enumerate(rows):
-            answer = out[at].tolist()
-            if self.end_of_turn in answer:
-                answer = answer[: answer.index(self.end_of_turn)]
-            yield Prediction(
-                item_id=item_ids[row],
-                text=self.tokenizer.decode(answer, skip_special_tokens=True).strip(),
-                input_tokens=len(prompts[row]),
-                output_tokens=len(answer) + 1,
-            )
+            **how,
+        )[:, ids.shape[1] :].tolist()
+        answers = []
+        for row in out:
+            answer = row[: row.index(self.end_of_turn)] if self.end_of_turn in row else row
+            text = self.tokenizer.decode(answer, skip_special_tokens=True).strip()
+            answers.append((text, len(answer) + 1))
+        per_prompt = len(answers) // len(prompts)
+        return [answers[at : at + per_prompt] for at in range(0, len(answers), per_prompt)]
 
     def choose(
         self,

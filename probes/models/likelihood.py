@@ -21,9 +21,12 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     return limit
 
 
-def _padded(rows: Sequence[Sequence[int]], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def padded(
+    rows: Sequence[Sequence[int]], *, left: bool, pad: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask, each of shape (rows, longest), padded on one side."""
     width = max(len(row) for row in rows)
-    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     for at, row in enumerate(rows):
         place = slice(width - len(row), width) if left else slice(0, len(row))
@@ -60,7 +63,7 @@ def choice_log_likelihoods(
         head = torch.tensor([list(prompts[0][:shared])], device=device)
         model(input_ids=head, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache.batch_repeat_interleave(len(prompts))
-    rest, rest_mask = _padded([prompt[shared:] for prompt in prompts], left=True)
+    rest, rest_mask = padded([prompt[shared:] for prompt in prompts], left=True)
     mask = torch.cat([torch.ones((len(prompts), shared), dtype=torch.long), rest_mask], dim=1)
     logits = model(
         input_ids=rest.to(device),
@@ -94,7 +97,7 @@ def _answers_after(
     """Log-likelihoods (P, c) of `answers` after the P prompts whose keys `cache` holds."""
     n_prompts, n_answers = mask.shape[0], len(answers)
     device = next(model.parameters()).device
-    ids, answer_mask = _padded(answers, left=False)  # (c, w)
+    ids, answer_mask = padded(answers, left=False)  # (c, w)
     score = first[:, ids[:, 0]]  # (P, c)
     if ids.shape[1] == 1:
         return score

@@ -199,6 +199,9 @@ class Echo:
             for i, c in zip(item_ids, conversations, strict=True)
         ]
 
+    def sample(self, *_: object, **__: object) -> list[list[Prediction]]:
+        raise NotImplementedError
+
     def choose(
         self,
         conversations: Sequence[Conversation],

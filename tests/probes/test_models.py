@@ -57,6 +57,19 @@ def test_generation_in_batches_equals_one_at_a_time(model: HfModel) -> None:
     assert [p.item_id for p in together] == ids
 
 
+def test_samples_vary_and_repeat_with_the_seed(model: HfModel) -> None:
+    def draw(seed: int) -> list[list[str]]:
+        drawn = model.sample(
+            [ask("a"), ask("bb")], ["1", "2"], n=4, temperature=1.0, seed=seed,
+            max_new_tokens=6, progress=quiet,
+        )  # fmt: skip
+        assert [[p.item_id for p in row] for row in drawn] == [["1"] * 4, ["2"] * 4]
+        return [[p.text for p in row] for row in drawn]
+
+    assert draw(0) == draw(0) != draw(1)
+    assert len(set(draw(0)[0])) > 1
+
+
 def test_choices_score_as_full_passes_do(model: HfModel) -> None:
     """Log-likelihoods with shared prefixes against one plain forward pass for each pair."""
     prompts = [model.encode(ask(f"classify: {t}")) for t in ("cat", "a dog", "the long word zebra")]
