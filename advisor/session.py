@@ -149,7 +149,8 @@ def _situations(prepared: Prepared) -> dict[str, Situation]:
 
 def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:
     rung = next(rung for rung in prepared.rungs if rung.ref.name == cell.rung)
-    predicted = planned(cell, situation, rung.card, prepared.device).seconds
+    plan = prepared.plan
+    predicted = planned(cell, situation, rung.card, prepared.device, plan.threads).seconds
     return Limits(time_s=SLOWER * predicted + PATIENCE_S, no_progress_s=NO_PROGRESS_S)
 
 

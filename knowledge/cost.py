@@ -40,14 +40,14 @@ def inference_flops(n_params: int, tokens: int) -> float:
     return 2.0 * n_params * tokens
 
 
-def cell_seconds(work: Work, n_params: int, speed: Speed) -> float:
-    """Predicted wall time of one cell in a warm worker, in seconds."""
+def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> float:
+    """Predicted wall time of one cell in a warm worker of so many threads, in seconds."""
     train = training_flops(n_params, work.train_tokens) / speed.flops_per_s_train
     infer = inference_flops(n_params, work.prefill_tokens + work.output_tokens)
     return (
-        train
+        speed.cell_overhead_s
+        + (train + infer / speed.flops_per_s_infer) / threads
         + work.train_steps * speed.step_overhead_s
-        + infer / speed.flops_per_s_infer
         + work.forward_calls * speed.call_overhead_s
     )
 

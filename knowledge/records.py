@@ -76,13 +76,15 @@ class Speed(Fact):
     device: str
     """`cpu` or `cuda`."""
     flops_per_s_train: float = Field(gt=0)
-    """Sustained operations a second of one worker in LoRA training of a model of >= 100M."""
+    """Sustained operations a second of LoRA training: of one thread on a CPU, of a whole GPU."""
     flops_per_s_infer: float = Field(gt=0)
     """The same in evaluation."""
     step_overhead_s: float = Field(ge=0)
     """Time of one optimiser step on a model of no size."""
     call_overhead_s: float = Field(ge=0)
     """Time of one forward pass of generation on a model of no size."""
+    cell_overhead_s: float = Field(ge=0)
+    """Time of a cell without any work: encoding, scoring, publishing."""
     start_s: float = Field(ge=0)
     """Start of one worker: imports and loading."""
     evidence: Source

@@ -137,7 +137,7 @@ def make_plan(
     budget = spec.budget.probe_minutes * 60
     for battery in BATTERIES:
         cells = [
-            planned(cell, situation, rung.card, device)
+            planned(cell, situation, rung.card, device, threads)
             for rung in rungs
             for situation in [situation_of(spec, splits, rung, battery)]
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
@@ -286,7 +286,9 @@ def imagined_finals(situation: Situation, splits: Splits) -> Iterator[Cell]:
         )
 
 
-def planned(cell: Cell, situation: Situation, card: ModelCard, device: str) -> PlannedCell:
+def planned(
+    cell: Cell, situation: Situation, card: ModelCard, device: str, threads: int
+) -> PlannedCell:
     """The cell with its predicted seconds, tokens and memory."""
     work = work_of(cell, situation)
     speed = speeds()[_speed_key(device)]
@@ -307,7 +309,7 @@ def planned(cell: Cell, situation: Situation, card: ModelCard, device: str) -> P
         )
     return PlannedCell(
         cell=cell,
-        seconds=round(cell_seconds(work, card.n_params, speed), 2),
+        seconds=round(cell_seconds(work, card.n_params, speed, threads), 2),
         tokens=tokens,
         memory_bytes=memory,
     )

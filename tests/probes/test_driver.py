@@ -1,0 +1,182 @@
+"""The driver against an executor that does as it is told: what crashes, fails, or is cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowledge.errors import UserError
+from probes.driver import MAX_CRASHES, Driver, Limits
+from probes.executors.local import Outcome, Progress, Request
+from probes.methods import Proposals
+from probes.records import Cell, Event, Json, Measurement
+from probes.stats import estimate_mean
+from probes.store import RunStore, cell_key
+
+
+def cell(name: str, role: str = "search") -> Cell:
+    return Cell.model_validate(
+        {"rung": "small", "method": "zero_shot", "params": {"name": name}, "split": "dev",
+         "n_eval": 4, "role": role}
+    )  # fmt: skip
+
+
+def key_of(wanted: Cell) -> str:
+    return cell_key(wanted.model_dump(mode="json", exclude={"role"}))
+
+
+def measured(wanted: Cell) -> Json:
+    half = estimate_mean([1.0, 0.0, 1.0, 0.0])
+    return Measurement(
+        key=key_of(wanted), cell=wanted, status="ok", form=half, content=half, quality=half
+    ).model_dump()
+
+
+class Obedient:
+    """Ends each request as `script` says for the cell's name, in turn; "ok" once it is used up."""
+
+    def __init__(self, script: dict[str, list[str]]) -> None:
+        self.script = script
+        self.queue: list[Request] = []
+        self.begun: list[str] = []
+
+    def submit(self, rung: str, request: Request) -> None:
+        self.queue.append(request)
+
+    def poll(self, timeout_s: float) -> list[Progress | Outcome]:
+        request = self.queue.pop(0)
+        wanted = Cell.model_validate_json(request.body["cell"])
+        name = str(wanted.params["name"])
+        self.begun.append(name)
+        end = self.script.get(name, [])
+        kind = end.pop(0) if end else "ok"
+        progress = Progress(key=request.key, done=1, total=2, what="answers")
+        if kind == "ok":
+            body = measured(wanted)
+            return [progress, Outcome(key=request.key, status="ok", kind="result", body=body)]
+        if kind == "other cell":
+            body = measured(cell("another"))
+            return [Outcome(key=request.key, status="ok", kind="result", body=body)]
+        kind, _, cause = kind.partition(": ")
+        return [Outcome.model_validate(
+            {"key": request.key, "status": "failed", "kind": kind, "cause": cause or kind}
+        )]  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore.create(tmp_path / "run", {"name": "test"})
+
+
+Run = Callable[..., "tuple[list[Event], Obedient, list[list[Measurement]]]"]
+
+
+@pytest.fixture
+def run(store: RunStore) -> Run:
+    """Drive batches of cells through a script; the events, the executor, what was sent back."""
+
+    def drive(
+        *batches: list[Cell], script: dict[str, list[str]] | None = None
+    ) -> tuple[list[Event], Obedient, list[list[Measurement]]]:
+        executor, sent = Obedient(script or {}), []
+
+        def proposals() -> Proposals:
+            for batch in batches:
+                sent.append((yield batch))
+
+        driver = Driver(
+            store,
+            executor,  # type: ignore[arg-type]
+            key_of=key_of,
+            limits_of=lambda wanted: Limits(time_s=1, no_progress_s=1),
+            engine={"versions": {}},
+            at_once=1,
+        )
+        return list(driver.run({"small": proposals()})), executor, sent
+
+    return drive
+
+
+def told(events: list[Event], kind: str) -> Iterator[dict[str, Any]]:
+    return (event.payload for event in events if event.kind == kind)
+
+
+def test_measurements_are_sent_in_the_order_of_the_cells(run: Run) -> None:
+    _, _, sent = run([cell("a"), cell("b"), cell("c")], [cell("d")])
+    assert [[m.cell.params["name"] for m in batch] for batch in sent] == [["a", "b", "c"], ["d"]]
+
+
+def test_what_is_stored_is_not_measured_again(run: Run) -> None:
+    run([cell("a")])
+    events, executor, sent = run([cell("a"), cell("b")])
+    assert executor.begun == ["b"]
+    assert [row["cached"] for row in told(events, "cell-finished")] == [True, False]
+    assert [m.status for m in sent[0]] == ["ok", "ok"]
+
+
+def test_a_role_is_no_part_of_what_is_measured(run: Run) -> None:
+    run([cell("a", role="search")])
+    _, executor, sent = run([cell("a", role="repeat")])
+    assert executor.begun == []
+    assert sent[0][0].cell.role == "repeat"
+
+
+def test_the_same_cell_twice_in_a_batch_is_measured_once(run: Run) -> None:
+    _, executor, sent = run([cell("a"), cell("a")])
+    assert executor.begun == ["a"]
+    assert sent[0][0] == sent[0][1]
+
+
+def test_a_crash_is_tried_again(run: Run, store: RunStore) -> None:
+    events, executor, sent = run([cell("a")], script={"a": ["crash"]})
+    assert executor.begun == ["a", "a"]
+    assert sent[0][0].status == "ok"
+    assert len(list(told(events, "cell-failed"))) == 1
+    assert store.attempts(key_of(cell("a"))) == 2
+
+
+def test_a_cell_that_always_crashes_is_recorded_and_the_run_goes_on(run: Run) -> None:
+    _, executor, sent = run(
+        [cell("a"), cell("b")], script={"a": ["crash: killed by signal 11"] * 9}
+    )
+    assert executor.begun == ["a"] * MAX_CRASHES + ["b"]
+    assert [m.status for m in sent[0]] == ["failed", "ok"]
+    assert "signal 11" in sent[0][0].cause
+
+
+@pytest.mark.parametrize(
+    "kind", ["oom-kill", "time-limit", "no-progress", "exception", "bad-result"]
+)
+def test_limits_and_exceptions_are_recorded_at_once(run: Run, store: RunStore, kind: str) -> None:
+    _, executor, sent = run([cell("a"), cell("b")], script={"a": [f"{kind}: because"]})
+    assert executor.begun == ["a", "b"]
+    assert sent[0][0].cause == f"{kind}: because"
+    stored = store.measurement(key_of(cell("a")))
+    assert stored is not None
+    assert stored.status == "failed"
+
+
+def test_the_answer_to_another_cell_is_not_taken(run: Run) -> None:
+    _, _, sent = run([cell("a")], script={"a": ["other cell"]})
+    assert sent[0][0].status == "failed"
+    assert "another cell" in sent[0][0].cause
+
+
+def test_what_the_user_can_mend_ends_the_run(run: Run, store: RunStore) -> None:
+    line = "exception: UserError: error[E-MODEL-NOTFOUND]: m: no config.json; give the folder"
+    with pytest.raises(UserError) as caught:
+        run([cell("a")], script={"a": [line]})
+    assert caught.value.code == "E-MODEL-NOTFOUND"
+    assert str(caught.value) == "error[E-MODEL-NOTFOUND]: m: no config.json; give the folder"
+    assert store.measurement(key_of(cell("a"))) is None
+
+
+def test_failures_are_measured_again_when_asked(run: Run, store: RunStore) -> None:
+    run([cell("a"), cell("b")], script={"a": ["oom-kill"]})
+    assert store.retire_failed() == 1
+    _, executor, sent = run([cell("a"), cell("b")])
+    assert executor.begun == ["a"]
+    assert [m.status for m in sent[0]] == ["ok", "ok"]

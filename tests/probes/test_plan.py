@@ -1,0 +1,99 @@
+"""Plans: the battery that the budget buys, and costs that follow from the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advisor.prepare import Prepared, prepare, read_task
+from knowledge.errors import UserError
+from knowledge.load import model_cards
+from probes.plan import BATTERIES, Rung, imagined_cells, situation_of, threads_and_workers, work_of
+from probes.records import ModelRef
+
+SpecMaker = Callable[..., Path]
+
+
+def prepared(spec: Path) -> Prepared:
+    return prepare(read_task(spec))
+
+
+def rung(n_params: int) -> Rung:
+    card = model_cards()["pocket-s"].model_copy(update={"n_params": n_params})
+    return Rung(
+        ref=ModelRef(name="r", source="pocket", location="pocket-s", n_params=n_params), card=card
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cores", "asked", "device", "expected"),
+    [
+        ([10**5, 10**6], 2, None, "cpu", (1, 2)),
+        ([10**5], 8, None, "cpu", (1, 1)),
+        ([10**6] * 3, 2, None, "cpu", (1, 2)),
+        ([10**8], 4, None, "cpu", (4, 1)),
+        ([10**5, 10**8], 4, None, "cpu", (4, 1)),
+        ([10**8], 4, 2, "cpu", (2, 1)),
+        ([10**8] * 3, 16, None, "cuda", (1, 1)),
+    ],
+)
+def test_tiny_models_share_the_cores(
+    sizes: list[int], cores: int, asked: int | None, device: str, expected: tuple[int, int]
+) -> None:
+    assert threads_and_workers([rung(n) for n in sizes], cores, asked, device) == expected
+
+
+def test_a_larger_budget_buys_a_larger_battery(task_folder: SpecMaker) -> None:
+    small = prepared(task_folder(folder="a", ladder="pocket-s", budget={"probe_minutes": 0.5}))
+    large = prepared(task_folder(folder="b", ladder="pocket-s", budget={"probe_minutes": 60}))
+    order = [battery.name for battery in BATTERIES]
+    assert order.index(large.plan.battery.name) < order.index(small.plan.battery.name)
+    assert small.plan.seconds <= 30
+    assert large.plan.seconds > small.plan.seconds
+
+
+def test_too_small_a_budget_is_told(task_folder: SpecMaker) -> None:
+    with pytest.raises(UserError, match="E-BUDGET-MINUTES"):
+        prepared(task_folder(ladder="pocket", budget={"probe_minutes": 0.01}))
+
+
+def test_the_plan_holds_every_method_on_every_rung(task_folder: SpecMaker) -> None:
+    plan = prepared(task_folder(ladder="pocket")).plan
+    asked = {(row.cell.rung, row.cell.method) for row in plan.cells}
+    methods = ("zero_shot", "few_shot", "lora")
+    assert asked == {(r, m) for r in ("pocket-xs", "pocket-s", "pocket-m") for m in methods}
+    assert all(row.seconds > 0 and row.tokens > 0 for row in plan.cells)
+
+
+def test_work_grows_with_data_and_epochs(task_folder: SpecMaker) -> None:
+    task = read_task(task_folder(ladder="pocket-s"))
+    situation = situation_of(task.spec, task.splits, rung(10**6), BATTERIES[1])
+    cells = [c for c in imagined_cells(situation) if c.role == "curve"]
+    few, many = min(cells, key=lambda c: c.n_train), max(cells, key=lambda c: c.n_train)
+    assert work_of(many, situation).train_tokens > work_of(few, situation).train_tokens > 0
+    longer = few.model_copy(update={"params": few.params | {"epochs": 20}})
+    assert work_of(longer, situation).train_steps > work_of(few, situation).train_steps
+
+
+def test_the_run_id_changes_with_what_determines_the_run(task_folder: SpecMaker) -> None:
+    first = prepared(task_folder(folder="a", ladder="pocket-s"))
+    same = prepared(task_folder(folder="b", ladder="pocket-s"))
+    other = prepared(task_folder(folder="c", ladder="pocket-s", target=0.8))
+    assert first.run_id == same.run_id != other.run_id
+
+
+def test_keys_hold_all_that_can_change_a_number(task_folder: SpecMaker) -> None:
+    base = prepared(task_folder(folder="a", ladder="pocket"))
+    cell = base.plan.cells[0].cell
+    key = base.key(cell)
+    assert base.key(cell.model_copy(update={"role": "repeat"})) == key
+    for change in ({"seed": 9}, {"n_eval": 1}, {"split": "test"}, {"params": {"x": 1}}):
+        assert base.key(cell.model_copy(update=change)) != key
+    told_otherwise = prepared(task_folder(folder="b", ladder="pocket", instruction="Say it."))
+    assert told_otherwise.key(cell) != key
+    more_data = prepared(task_folder(folder="c", ladder="pocket", n=160))
+    assert more_data.key(cell) != key
+    other_target = prepared(task_folder(folder="d", ladder="pocket", target=0.8))
+    assert other_target.key(cell) == key
