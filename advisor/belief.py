@@ -15,9 +15,10 @@ from knowledge.cost import (
 )
 from knowledge.records import Machine, ModelCard
 from probes.methods import METHODS, best
-from probes.records import Estimate, Example, Measurement, TaskSpec
+from probes.records import Estimate, Example, Measurement
 from probes.stats import estimate_runs, probability_at_least, shrink_best
 from probes.summary import is_item_mean
+from probes.task import TaskSpec
 
 REFERENCE_MACHINE = "l4"
 """Prices are for this card unless the spec names another."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from advisor.belief import matrix, p_at, total_usd
 from advisor.records import Advice, Comparison, Option, Reason, Verdict
-from probes.records import Estimate, Measurement, TaskSpec
+from probes.records import Estimate, Measurement
 from probes.stats import PairedDifference, holm, paired_runs
+from probes.task import TaskSpec
 
 ENOUGH = 0.8
 """Probability of meeting the target that is asked of a recommendation."""

@@ -9,8 +9,9 @@ from itertools import pairwise
 from advisor.belief import matrix
 from advisor.decide import items_to_settle, percent, threshold
 from advisor.records import Finding, Option
-from probes.records import Measurement, TaskSpec
+from probes.records import Measurement
 from probes.stats import holm, paired_runs
+from probes.task import TaskSpec
 
 CLEAR = 0.05
 """Adjusted p-value below which a difference is called clear."""

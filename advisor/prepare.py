@@ -15,13 +15,15 @@ from probes.data import read_examples
 from probes.documents import read_documents
 from probes.ladder import card_of, fingerprint, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
-from probes.plan import BATCH_TOKENS, Plan, Rung, label_set, make_plan
-from probes.records import Cell, Json, Splits, TaskSpec
+from probes.plan import Plan, Rung, label_set, make_plan
+from probes.records import Cell, Json, Splits
 from probes.scoring import make_scorer
 from probes.spec import read_spec, spec_from_mapping
 from probes.split import split_examples, splits_fingerprint
 from probes.stats import minimum_detectable_difference
 from probes.store import canonical_json, cell_key
+from probes.task import TaskSpec
+from probes.work import BATCH_TOKENS
 
 NUMBERS = 1
 """Raised whenever a change to the code could change a measured number."""

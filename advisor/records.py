@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from probes.records import Cost, Estimate, Json, Record, TaskSpec
+from probes.record import Record
+from probes.records import Cost, Estimate, Json
+from probes.task import TaskSpec
 
 SCHEMA_VERSION = 1
 
@@ -134,7 +136,7 @@ class DataSummary(Record):
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     detectable_difference_dev: float
-    """Smallest paired difference found with 80 % power on dev, if 20 % of the items differ."""
+    """Smallest paired difference found with 80 % power on the dev items used, if 20 % differ."""
     detectable_difference_test: float
     fingerprint: str
 

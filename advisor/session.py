@@ -16,9 +16,11 @@ from probes.driver import Driver, Limits
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
 from probes.methods import Proposals, Situation
-from probes.plan import planned, rung_proposals, situation_of
+from probes.plan import rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
+from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
+from probes.work import planned
 
 SLOWER = 20.0
 """A cell may take so many times its predicted time, and PATIENCE_S beside, before it is ended."""
@@ -156,7 +158,9 @@ def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:
 
 def plan_summary(prepared: Prepared) -> Json:
     """The plan as the events and `advisor plan` tell it: cells, tokens, seconds, memory a rung."""
-    plan = prepared.plan
+    plan, splits = prepared.plan, prepared.task.splits
+    n_dev = min(len(splits.dev), plan.battery.max_dev)
+    n_test = min(len(splits.test), plan.battery.max_test)
     rungs = []
     for rung in prepared.rungs:
         mine = [row for row in plan.cells if row.cell.rung == rung.ref.name]
@@ -174,6 +178,9 @@ def plan_summary(prepared: Prepared) -> Json:
     return {
         "battery": plan.battery.model_dump(mode="json"),
         "cells": len(plan.cells),
+        "n_dev": n_dev,
+        "n_test": n_test,
+        "detectable_difference_dev": round(minimum_detectable_difference(n_dev), 4),
         "seconds": plan.seconds,
         "budget_seconds": plan.budget_seconds,
         "workers": plan.workers,

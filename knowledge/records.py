@@ -28,7 +28,7 @@ class ModelCard(Fact):
 
     name: str
     source: str
-    """`pocket`, `hub` or `gguf-package`, as in `probes.records.ModelRef`."""
+    """`pocket`, `hub` or `gguf-package`, as in `probes.task.ModelRef`."""
     location: str
     """Rung of the pocket ladder, Hub id, or `package/file.gguf`."""
     revision: str | None = None

@@ -9,12 +9,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from knowledge.errors import UserError
-from probes.records import Example, Item, TaskSpec
+from probes.records import Example, Item
 from probes.rows import Row
 from probes.shapes import Shape, shape_of, turns_and_output
 from probes.sinks import file_name, one_line
 from probes.spec import resolve
 from probes.tables import Table, read_table, row_error
+from probes.task import TaskSpec
 from probes.turns import Fault, answer_of, ids_of, text_of
 
 MIN_ROWS = 30

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from knowledge.errors import UserError
 from probes.files import open_regular
-from probes.records import Passage, TaskSpec
+from probes.records import Passage
 from probes.sinks import file_name, one_line
 from probes.spec import resolve
 from probes.tables import missing_column, read_table, row_error
+from probes.task import TaskSpec
 from probes.turns import text_of
 
 PASSAGE_CHARS = 1_000

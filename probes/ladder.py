@@ -14,7 +14,7 @@ from probes.machine import Machine
 from probes.models.folder import check_folder
 from probes.models.package import gguf_file
 from probes.pocket import weights_folder
-from probes.records import ModelRef, TaskSpec
+from probes.task import ModelRef, TaskSpec
 
 SMALL = 20_000_000
 """Up to this many parameters one thread a worker is faster than two (facts: pocket, CPU)."""

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Literal
 
-from probes.records import Record
+from probes.record import Record
 
 HUB_HOST = "huggingface.co"
 VERSIONED = (

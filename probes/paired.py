@@ -25,7 +25,8 @@ from probes.estimates import (
     satterthwaite,
     seed_variance,
 )
-from probes.records import Estimate, Record
+from probes.record import Record
+from probes.records import Estimate
 
 _FLIPS = 9_999
 _EXACT_FLIPS = 12  # 2^12 sign patterns are enumerated

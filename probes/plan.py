@@ -2,86 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from knowledge.cost import Work, cell_seconds
 from knowledge.errors import UserError
 from knowledge.load import speeds
-from knowledge.memory import inference_peak_bytes, training_peak_bytes
 from knowledge.records import ModelCard
+from probes.batteries import BATTERIES
 from probes.ladder import SMALL
 from probes.methods import METHODS, Battery, Proposals, Situation, method
-from probes.records import Cell, Estimate, Example, Measurement, ModelRef, Record, Splits, TaskSpec
-
-BATTERIES: tuple[Battery, ...] = (
-    Battery(
-        name="thorough",
-        n_trials=16,
-        confirmed=3,
-        epochs=(2, 4, 8),
-        fractions=(0.0625, 0.125, 0.25, 0.5),
-        seeds=3,
-        shots=(2, 4, 8, 16),
-        max_train=10_000,
-        max_dev=500,
-        max_test=1000,
-    ),
-    Battery(
-        name="standard",
-        n_trials=8,
-        confirmed=3,
-        epochs=(2, 4, 8),
-        fractions=(0.125, 0.25, 0.5),
-        seeds=3,
-        shots=(4, 8, 16),
-        max_train=2000,
-        max_dev=300,
-        max_test=500,
-    ),
-    Battery(
-        name="quick",
-        n_trials=4,
-        confirmed=2,
-        epochs=(2, 4),
-        fractions=(0.25, 0.5),
-        seeds=3,
-        shots=(4, 8),
-        max_train=800,
-        max_dev=200,
-        max_test=300,
-    ),
-    Battery(
-        name="minimal",
-        n_trials=2,
-        confirmed=0,
-        epochs=(2, 3),
-        fractions=(0.5,),
-        seeds=2,
-        shots=(4,),
-        max_train=400,
-        max_dev=120,
-        max_test=150,
-    ),
-)
-"""From the most to the least thorough; the plan takes the first that the budget can pay."""
+from probes.record import Record
+from probes.records import Cell, Estimate, Example, Measurement, Splits
+from probes.task import ModelRef, TaskSpec
+from probes.work import PlannedCell, planned, speed_key
 
 LENGTH_SAMPLE = 500
 """Training examples whose lengths are counted for a plan."""
-BATCH_TOKENS = 6144
-"""As in `probes.models.hf`: tokens of one evaluation batch."""
-LABEL_TOKENS = 4
-"""Tokens of one candidate, where its tokenizer is not at hand."""
-
-
-class PlannedCell(Record):
-    """One cell with its predicted cost."""
-
-    cell: Cell
-    seconds: float
-    tokens: int
-    memory_bytes: int
 
 
 class Plan(Record):
@@ -165,7 +101,7 @@ def _wall_seconds(
     cells: Sequence[PlannedCell], rungs: Sequence[Rung], workers: int, device: str
 ) -> float:
     """Longest-first packing of the rungs' own times onto the workers (Graham's LPT rule, 1969)."""
-    start = speeds()[_speed_key(device)].start_s
+    start = speeds()[speed_key(device)].start_s
     loads = [0.0] * workers
     by_rung = sorted(
         (
@@ -177,10 +113,6 @@ def _wall_seconds(
     for seconds in by_rung:
         loads[loads.index(min(loads))] += seconds
     return max(loads)
-
-
-def _speed_key(device: str) -> str:
-    return "cuda" if device == "cuda" else "cpu"
 
 
 def situation_of(spec: TaskSpec, splits: Splits, rung: Rung, battery: Battery) -> Situation:
@@ -284,57 +216,3 @@ def imagined_finals(situation: Situation, splits: Splits) -> Iterator[Cell]:
             n_eval=n_test,
             seed=situation.seed + run,
         )
-
-
-def planned(
-    cell: Cell, situation: Situation, card: ModelCard, device: str, threads: int
-) -> PlannedCell:
-    """The cell with its predicted seconds, tokens and memory."""
-    work = work_of(cell, situation)
-    speed = speeds()[_speed_key(device)]
-    tokens = work.train_tokens + work.prefill_tokens + work.output_tokens
-    width = situation.tokens_per_input * (1 + int(cell.params.get("shots", 0)))
-    bytes_per_param = 0.6 if situation.quantization == "nf4" else 4.0 if device == "cpu" else 2.0
-    if work.train_tokens:
-        memory = training_peak_bytes(
-            card,
-            rank=int(cell.params["rank"]),
-            tokens=min(4096, 16 * (situation.tokens_per_input + situation.tokens_per_output)),
-            answer_tokens=16 * situation.tokens_per_output,
-            bytes_per_param=bytes_per_param,
-        )
-    else:
-        memory = inference_peak_bytes(
-            card, tokens=max(width, BATCH_TOKENS), bytes_per_param=bytes_per_param
-        )
-    return PlannedCell(
-        cell=cell,
-        seconds=round(cell_seconds(work, card.n_params, speed, threads), 2),
-        tokens=tokens,
-        memory_bytes=memory,
-    )
-
-
-def work_of(cell: Cell, situation: Situation) -> Work:
-    """Tokens, steps and forward passes of one cell."""
-    shots = int(cell.params.get("shots", 0))
-    per_item = situation.mean_tokens + situation.tokens_per_output
-    prompt = situation.mean_tokens + shots * per_item
-    width = prompt + situation.tokens_per_output
-    batches = math.ceil(cell.n_eval * width / BATCH_TOKENS)
-    if cell.params.get("decoding") == "choices":
-        answers = cell.n_eval * max(1, len(situation.labels)) * LABEL_TOKENS
-        calls = batches * 2
-    else:
-        answers = cell.n_eval * situation.tokens_per_output
-        calls = batches * situation.tokens_per_output
-    epochs = int(cell.params.get("epochs", 0))
-    checks = max(0, epochs - 1) if "prune_below" in cell.params else 0
-    check_share = 1 + checks * min(1.0, 100 / cell.n_eval)
-    return Work(
-        train_tokens=round(cell.n_train * per_item * epochs),
-        train_steps=math.ceil(cell.n_train / 16) * epochs,
-        prefill_tokens=round(cell.n_eval * prompt * check_share),
-        output_tokens=round(answers * check_share),
-        forward_calls=round(calls * check_share),
-    )

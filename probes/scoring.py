@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple, Protocol, get_args
 
 from probes import judges
 from probes.readings import Labels, normalise
-from probes.records import Example, MetricName, Prediction, Score, TaskSpec, TaskType
+from probes.records import Example, Prediction, Score
+from probes.task import MetricName, TaskSpec, TaskType
 from probes.user_scorer import run_scorer
 
 Layer = Literal["form", "content", "quality"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from knowledge.errors import UserError
-from probes.records import Columns, Turn
+from probes.records import Turn
 from probes.rows import Row
 from probes.sinks import file_name, one_line
 from probes.tables import Table, missing_column
+from probes.task import Columns
 from probes.turns import Fault, answer_of, conversation, is_conversation, text_of
 
 _INPUTS = (

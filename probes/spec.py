@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from knowledge.errors import UserError
 from probes.files import open_regular
-from probes.records import TaskSpec
 from probes.sinks import file_name, one_line
 from probes.spec_rules import check_rules
 from probes.spec_words import translated
+from probes.task import TaskSpec
 from probes.yaml_text import Origin, read_yaml
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|(?i:file|data|s3|gs|hf):")

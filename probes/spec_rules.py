@@ -6,10 +6,11 @@ import difflib
 import re
 from typing import Any, get_args
 
-from probes.records import MetricName, Record, TaskSpec, TaskType
+from probes.record import Record
 from probes.scoring import METRICS, fits
 from probes.sinks import one_line
 from probes.spec_words import brief, known_names
+from probes.task import MetricName, TaskSpec, TaskType
 from probes.yaml_text import MAX_DEPTH, Loc, Origin
 
 _SECRET_KEY = re.compile(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.records import Estimate, Example, Prediction, Score, TaskSpec
+from probes.records import Estimate, Example, Prediction, Score
 from probes.scoring import Layer, aggregate, cost_weighted, default_metric
 from probes.stats import estimate_mean, wilson
+from probes.task import TaskSpec
 
 RESAMPLES = 400
 

@@ -17,22 +17,13 @@ from probes.executors.child import serve
 from probes.failures import CellFailure
 from probes.methods import Answers, Checkpoint, Request, method
 from probes.models import LanguageModel
-from probes.records import (
-    Cell,
-    Cost,
-    Example,
-    Json,
-    Measurement,
-    Prediction,
-    Record,
-    Score,
-    Splits,
-    TaskSpec,
-)
-from probes.records import ModelRef as Ref
+from probes.record import Record
+from probes.records import Cell, Cost, Example, Json, Measurement, Prediction, Score, Splits
 from probes.scoring import Scorer, make_scorer
 from probes.store import RunStore, canonical_json
 from probes.summary import summarise
+from probes.task import ModelRef as Ref
+from probes.task import TaskSpec
 
 R = TypeVar("R", bound=Record)
 
@@ -49,6 +40,25 @@ class RungSetup(Record):
     labels: tuple[str, ...]
     spec_folder: str
     """Where the user's scorer command runs."""
+
+
+class Stopwatch:
+    """What a cell takes from here on: wall and CPU time, and this process's peak of memory."""
+
+    def __init__(self) -> None:
+        _reset_peak_memory()
+        self.wall_s, self.cpu_s = time.monotonic(), time.process_time()
+
+    def cost(self, answers: Answers) -> Cost:
+        """The cost so far, with the tokens of the answers."""
+        return Cost(
+            wall_s=round(time.monotonic() - self.wall_s, 3),
+            cpu_s=round(time.process_time() - self.cpu_s, 3),
+            input_tokens=sum(answer.input_tokens for answer in answers.predictions),
+            output_tokens=sum(answer.output_tokens for answer in answers.predictions),
+            train_tokens=answers.train_tokens,
+            peak_memory_bytes=_peak_memory(),
+        )
 
 
 class Worker:
@@ -81,20 +91,20 @@ class Worker:
         cell = Cell.model_validate_json(body["cell"])
         progress(0, 1, "loading")
         model = self.model
-        _reset_peak_memory()
-        wall, cpu = time.monotonic(), time.process_time()
+        watch = Stopwatch()
         examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
         history: list[Json] = []
         request = self._request(model, cell, examples, body, progress, history)
         try:
             answers = method(cell.method).answer(request)
         except CellFailure as failure:
-            cost = _cost(wall, cpu, Answers(predictions=[]))
+            cost = watch.cost(Answers(predictions=[]))
             failed = Measurement(
                 key=body["key"], cell=cell, status="failed", cause=str(failure), cost=cost
             )
             return failed.model_dump()
-        return self._measured(body["key"], cell, examples, answers, history, wall, cpu)
+        answers.history += history
+        return self._measured(body["key"], cell, examples, answers, watch)
 
     def _request(
         self,
@@ -141,9 +151,7 @@ class Worker:
         cell: Cell,
         examples: Sequence[Example],
         answers: Answers,
-        history: list[Json],
-        wall: float,
-        cpu: float,
+        watch: Stopwatch,
     ) -> Json:
         by_id = {example.item.id: example for example in examples}
         seen = [by_id[prediction.item_id] for prediction in answers.predictions]
@@ -159,8 +167,8 @@ class Worker:
             quality=figures["quality"],
             scores=tuple(scores),
             predictions=tuple(answers.predictions),
-            history=tuple(answers.history + history),
-            cost=_cost(wall, cpu, answers),
+            history=tuple(answers.history),
+            cost=watch.cost(answers),
         )
         return measurement.model_dump()
 
@@ -180,17 +188,6 @@ def longest_answer(model: LanguageModel, train: Sequence[Example]) -> int:
 
 def _mean(scores: Sequence[Score]) -> float:
     return sum(score.quality for score in scores) / max(1, len(scores))
-
-
-def _cost(wall: float, cpu: float, answers: Answers) -> Cost:
-    return Cost(
-        wall_s=round(time.monotonic() - wall, 3),
-        cpu_s=round(time.process_time() - cpu, 3),
-        input_tokens=sum(answer.input_tokens for answer in answers.predictions),
-        output_tokens=sum(answer.output_tokens for answer in answers.predictions),
-        train_tokens=answers.train_tokens,
-        peak_memory_bytes=_peak_memory(),
-    )
 
 
 def _reset_peak_memory() -> None:

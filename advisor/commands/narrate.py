@@ -240,6 +240,8 @@ def plan_text(plan: Json) -> str:
         f" {battery['seeds']} seeds; about {plan['seconds'] / 60:.1f} minutes of"
         f" {plan['budget_seconds'] / 60:g} ({plan['workers']} worker(s), {plan['threads']}"
         f" thread(s) each); {plan['price_note']}",
+        f"  each option answers {plan['n_dev']} dev items, finalists {plan['n_test']} test items:"
+        f" differences from {100 * plan['detectable_difference_dev']:.1f} points up can be shown",
         f"  {'rung':28} {'params':>12} {'cells':>6} {'tokens':>12} {'minutes':>8} {'memory':>9}",
     ]
     for row in plan["rungs"]:

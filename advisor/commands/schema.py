@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 CONTRACTS = {
-    "spec": "probes.records:TaskSpec",
+    "spec": "probes.task:TaskSpec",
     "event": "probes.records:Event",
     "report": "advisor.records:Report",
 }

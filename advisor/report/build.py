@@ -17,8 +17,11 @@ from advisor.records import DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
 from probes.plan import Plan
-from probes.records import Cost, Example, Json, Measurement, Record, Splits, TaskSpec
+from probes.record import Record
+from probes.records import Cost, Example, Json, Measurement, Splits
+from probes.stats import minimum_detectable_difference
 from probes.store import RunStore, canonical_json
+from probes.task import TaskSpec
 
 R = TypeVar("R", bound=Record)
 
@@ -110,7 +113,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         run=inputs.run,
         rehearsal=rehearsal,
         spec=spec,
-        data=DataSummary.model_validate_json(canonical_json(inputs.origin["data"])),
+        data=_data(inputs),
         advice=decide.advise(options, spec, comparisons, rehearsal=rehearsal),
         options=tuple(options),
         comparisons=tuple(comparisons),
@@ -122,6 +125,19 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         cells=dict(sorted(Counter(found.status for found in inputs.measurements).items())),
         not_run=NOT_RUN,
         provenance=_provenance(inputs, finished),
+    )
+
+
+def _data(inputs: Inputs) -> DataSummary:
+    """The data with what can be shown on the items that were used, not on all that there are."""
+    summary = DataSummary.model_validate_json(canonical_json(inputs.origin["data"]))
+    battery = inputs.plan.battery
+    used = {
+        "detectable_difference_dev": min(summary.n_dev, battery.max_dev),
+        "detectable_difference_test": min(summary.n_test, battery.max_test),
+    }
+    return summary.model_copy(
+        update={name: round(minimum_detectable_difference(n), 4) for name, n in used.items()}
     )
 
 

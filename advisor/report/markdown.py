@@ -137,7 +137,7 @@ def _data(report: Report) -> Iterator[str]:
     yield ""
     yield (
         f"{data.n_train} train, {data.n_dev} dev and {data.n_test} test items, split by hash of the"
-        " input. Smallest paired difference that these numbers can show (80 % power, 20 % of items"
+        " input. Smallest paired difference that the items used can show (80 % power, 20 % of items"
         f" differing): {100 * data.detectable_difference_dev:.1f} points on dev,"
         f" {100 * data.detectable_difference_test:.1f} on test."
     )

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from probes.records import Json, Record
+from probes.record import Record
+from probes.records import Json
 
 Kind = Literal[
     "result", "exception", "crash", "oom-kill", "time-limit", "no-progress", "bad-result"

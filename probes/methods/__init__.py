@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from probes.models import LanguageModel, Progress
-from probes.records import Cell, Example, Item, Json, Measurement, Prediction, Record, TaskType
+from probes.record import Record
+from probes.records import Cell, Example, Item, Json, Measurement, Prediction
+from probes.task import TaskType
 
 METHODS: dict[str, str] = {
     "zero_shot": "probes.methods.zero_shot",

@@ -88,6 +88,13 @@ def _tune(situation: Situation) -> Generator[list[Cell], list[Measurement], Json
         measured = yield [_cell(situation, "tune", params, n_train=situation.n_train, run=0)]
         _tell(study, trial, measured[0])
         finished.extend(measured)
+    return (yield from _confirm(situation, finished))
+
+
+def _confirm(
+    situation: Situation, finished: Sequence[Measurement]
+) -> Generator[list[Cell], list[Measurement], Json | None]:
+    """The setting of the best mean of two runs among the best trials; None where all failed."""
     top = sorted(
         (found for found in finished if found.status == "ok" and found.quality),
         key=lambda found: -_quality(found),

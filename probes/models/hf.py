@@ -11,10 +11,8 @@ from probes.failures import PromptTooLong
 from probes.models import Conversation, Progress
 from probes.models.likelihood import choice_log_likelihoods, padded
 from probes.records import Prediction
+from probes.work import BATCH_TOKENS
 
-BATCH_TOKENS = 6144
-"""Tokens of one evaluation batch, padding counted. Part of every cell's key: the size of a batch
-can change a greedy answer in its last bit."""
 GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 
 

@@ -13,7 +13,7 @@ from probes.models.folder import check_folder
 from probes.models.hf import HfModel
 from probes.models.package import gguf_file
 from probes.pocket import weights_folder
-from probes.records import ModelRef
+from probes.task import ModelRef
 
 SAFE_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tokenizer*", "LICENSE*")
 """What is fetched from a Hub repository: never pickles, never code."""

@@ -11,7 +11,8 @@ from advisor.findings import Evidence, findings
 from advisor.records import Advice, Option
 from knowledge.load import machines
 from knowledge.records import ModelCard, Source
-from probes.records import Cell, DataSpec, Measurement, TaskSpec
+from probes.records import Cell, Measurement
+from probes.task import DataSpec, TaskSpec
 
 Make = Callable[..., Measurement]
 N = 200
@@ -192,13 +193,13 @@ def test_high_stakes_ask_for_more(measurement: Make) -> None:
     option = next(o for o in options_of(measured, spec()) if o.name == "lora @ small")
     assert decide.ENOUGH < option.p_meets < decide.ENOUGH_AT_HIGH_STAKES
     assert decide.choose([option], spec())[0] == "use"
-    from probes.records import Needs
+    from probes.task import Needs
 
     assert decide.choose([option], spec(needs=Needs(high_stakes=True)))[0] == "not-enough-evidence"
 
 
 def test_money_rules_an_option_out(measurement: Make) -> None:
-    from probes.records import Budget, Needs
+    from probes.task import Budget, Needs
 
     task = spec(
         needs=Needs(requests_per_month=10**12),

@@ -9,8 +9,9 @@ import pytest
 
 from knowledge.errors import UserError
 from probes.data import normalised, read_examples
-from probes.records import Example, TaskSpec
+from probes.records import Example
 from probes.spec import spec_from_mapping
+from probes.task import TaskSpec
 
 
 def spec_of(data: dict[str, Any], task_type: str = "qa") -> TaskSpec:

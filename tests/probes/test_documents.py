@@ -8,8 +8,9 @@ import pytest
 
 from knowledge.errors import UserError
 from probes.documents import read_documents
-from probes.records import Passage, TaskSpec
+from probes.records import Passage
 from probes.spec import spec_from_mapping
+from probes.task import TaskSpec
 
 
 def spec_of(**data: Any) -> TaskSpec:

@@ -13,7 +13,8 @@ from knowledge.load import model_cards
 from probes.methods import Request
 from probes.methods.lora import answer
 from probes.models.load import load_model
-from probes.records import Cell, Example, ModelRef
+from probes.records import Cell, Example
+from probes.task import ModelRef
 
 
 @pytest.fixture(scope="module")

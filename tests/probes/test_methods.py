@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from probes.batteries import BATTERIES
 from probes.methods import METHODS, Battery, Request, Situation, best, method
 from probes.methods.few_shot import balanced_sample, nearest
 from probes.methods.lora import central_learning_rate
 from probes.models import Conversation, Progress
-from probes.plan import BATTERIES
 from probes.prompt import conversation, with_labels
 from probes.records import Cell, Estimate, Example, Item, Measurement, Prediction, Turn
 

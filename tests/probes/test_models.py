@@ -16,7 +16,8 @@ from probes.models.folder import check_folder
 from probes.models.hf import HfModel
 from probes.models.likelihood import choice_log_likelihoods, shared_prefix
 from probes.models.load import load_model
-from probes.records import ModelRef, Turn
+from probes.records import Turn
+from probes.task import ModelRef
 
 
 def quiet(done: float, total: float, what: str) -> None:

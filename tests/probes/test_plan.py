@@ -10,8 +10,10 @@ import pytest
 from advisor.prepare import Prepared, prepare, read_task
 from knowledge.errors import UserError
 from knowledge.load import model_cards
-from probes.plan import BATTERIES, Rung, imagined_cells, situation_of, threads_and_workers, work_of
-from probes.records import ModelRef
+from probes.batteries import BATTERIES
+from probes.plan import Rung, imagined_cells, situation_of, threads_and_workers
+from probes.task import ModelRef
+from probes.work import work_of
 
 SpecMaker = Callable[..., Path]
 

@@ -17,17 +17,7 @@ from knowledge.errors import UserError
 from probes.fields import validator
 from probes.judges import judge_fields, rouge_l
 from probes.readings import tokens
-from probes.records import (
-    DataSpec,
-    Example,
-    Item,
-    MetricName,
-    Prediction,
-    Score,
-    TaskSpec,
-    TaskType,
-    Turn,
-)
+from probes.records import Example, Item, Prediction, Score, Turn
 from probes.scoring import (
     METRICS,
     aggregate,
@@ -37,6 +27,7 @@ from probes.scoring import (
     fits,
     make_scorer,
 )
+from probes.task import DataSpec, MetricName, TaskSpec, TaskType
 
 BFCL = Path("/work/shared/data/bfcl_simple")
 TASKS: dict[MetricName, TaskType] = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from knowledge.errors import UserError
-from probes.records import TaskSpec
 from probes.spec import read_spec, resolve, spec_from_mapping
+from probes.task import TaskSpec
 from tests.probes.bad_inputs import GOOD_SPEC
 
 MINIMAL: dict[str, Any] = {

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from probes.records import Estimate, Example, Item, Prediction, Score, TaskSpec, Turn
+from probes.records import Estimate, Example, Item, Prediction, Score, Turn
 from probes.spec import spec_from_mapping
 from probes.stats import wilson
 from probes.summary import summarise
+from probes.task import TaskSpec
 
 LABELS = ("yes", "no")
 

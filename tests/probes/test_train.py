@@ -14,7 +14,8 @@ from probes.methods import Checkpoint, Request
 from probes.methods.lora import answer
 from probes.models.hf import HfModel
 from probes.models.load import load_model
-from probes.records import Cell, Example, ModelRef
+from probes.records import Cell, Example
+from probes.task import ModelRef
 from probes.train import Steps, adapted, batches, encode_example, micro_batches
 
 Maker = Callable[..., Example]

@@ -12,8 +12,9 @@ import pytest
 
 from knowledge.errors import UserError
 from probes import user_scorer
-from probes.records import DataSpec, Example, Item, Prediction, Score, TaskSpec, Turn
+from probes.records import Example, Item, Prediction, Score, Turn
 from probes.scoring import make_scorer
+from probes.task import DataSpec, TaskSpec
 
 
 def make_spec(scorer: list[str]) -> TaskSpec:
