@@ -134,8 +134,9 @@ def advise(
 ) -> Advice:
     """The advice; `options` carry their test figures where they were finalists."""
     verdict, chosen = choose(options, spec)
-    refuted = chosen.test is not None and chosen.test.high < spec.target
-    if verdict == "use" and refuted:
+    confirmed = _confirmed(verdict, chosen, spec)
+    refuted = verdict == "use" and confirmed is False
+    if refuted:
         verdict = "not-enough-evidence"
     domain = (
         "the project's pocket models only: a rehearsal, which says nothing about real models"
@@ -148,7 +149,7 @@ def advise(
         headline=_headline(verdict, chosen, spec, rehearsal, refuted),
         option=chosen.name,
         confidence=chosen.p_meets,
-        confirmed_on_test=None if chosen.test is None else not refuted,
+        confirmed_on_test=confirmed,
         reasons=tuple(_reasons(chosen, spec)),
         why_not_cheaper=_why_not_cheaper(chosen, options, spec),
         why_not_bigger=_why_not_bigger(chosen, options, comparisons),
@@ -156,6 +157,15 @@ def advise(
         what_would_change_it=tuple(_flips(chosen, options, spec)),
         domain=domain,
     )
+
+
+def _confirmed(verdict: Verdict, chosen: Option, spec: TaskSpec) -> bool | None:
+    """Whether the test split agrees with a verdict from dev; see `Advice.confirmed_on_test`."""
+    if chosen.test is None or verdict == "not-enough-evidence":
+        return None
+    if verdict == "use":
+        return chosen.test.high >= spec.target
+    return chosen.test.low <= spec.target
 
 
 def _headline(
@@ -196,7 +206,7 @@ def _reasons(chosen: Option, spec: TaskSpec) -> list[Reason]:
     ]
     if chosen.test is not None:
         reasons.append(
-            Reason(text=f"on test, opened once: {percent(chosen.test)}", evidence=chosen.evidence)
+            Reason(text=f"on test: {percent(chosen.test)}", evidence=chosen.test_evidence)
         )
     return reasons
 

@@ -62,6 +62,8 @@ class Option(Record):
     test: Estimate | None = None
     """On the test split; None unless the option was a finalist."""
     p_meets_on_test: float | None = None
+    test_evidence: tuple[str, ...] = ()
+    """Ids of the test measurements."""
     price: Price
     evidence: tuple[str, ...]
     """Ids of the measurements behind it."""
@@ -108,7 +110,8 @@ class Advice(Record):
     confidence: float = Field(ge=0, le=1)
     """Probability that the option meets the target, from dev measurements, not yet calibrated."""
     confirmed_on_test: bool | None = None
-    """Whether the test split agrees: its interval does not lie wholly below the target."""
+    """Whether the test split agrees: after `use` its interval does not lie wholly below the target,
+    after `nothing-is-enough` not wholly above; None where it was not opened or nothing was said."""
     reasons: tuple[Reason, ...] = ()
     why_not_cheaper: str = ""
     why_not_bigger: str = ""

@@ -13,8 +13,10 @@ _UNSAFE = re.compile(
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 _LINE_BREAKS = re.compile("[\n\t]")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#!|~&$@:])")
-_BLOCK_START = re.compile(r"^(?:[-+=]|\d{1,9}(?=[.)]))")
+# Everywhere: code, emphasis, links, HTML, tables, maths. Only before something: entities, mentions,
+# issue numbers, URLs and :emoji:. Round brackets and `!` do nothing without a square bracket.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$]|&(?=[#\w])|@(?=\w)|#(?=\d)|:(?=[\w/]))")
+_BLOCK_START = re.compile(r"^(?:[-+=#]|\d{1,9}(?=[.)](?: |$)))")
 
 
 def terminal(text: str, limit: int | None = None) -> str:

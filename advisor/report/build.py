@@ -168,6 +168,7 @@ def _with_test(option: Option, finals: Sequence[Measurement], spec: TaskSpec) ->
         update={
             "test": belief.quality_of(finals, spec),
             "p_meets_on_test": belief.p_meets(finals, spec, spec.target),
+            "test_evidence": tuple(run.id for run in finals),
         }
     )
 

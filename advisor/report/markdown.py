@@ -43,7 +43,7 @@ def _lines(report: Report) -> Iterator[str]:
 def _test_note(report: Report) -> str:
     confirmed = report.advice.confirmed_on_test
     if confirmed is None:
-        return "; the test split was not opened"
+        return ""
     return ", confirmed on test" if confirmed else ", NOT confirmed on test"
 
 

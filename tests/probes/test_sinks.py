@@ -36,8 +36,8 @@ def test_limits_hold(text: str, limit: int) -> None:
 @given(ANY_TEXT)
 def test_markdown_has_no_bare_markup(text: str) -> None:
     without_escapes = re.sub(r"\\[^a-zA-Z0-9\s]", "X", markdown(text, None))
-    assert not re.search(r"[`*_\[\]<>|!~&]", without_escapes)
-    assert not re.match(r"[ \t]|[-+=#]|[0-9]+[.)]", without_escapes)
+    assert not re.search(r"[`*_\[\]<>|~]|&[#\w]|@\w|:/", without_escapes)
+    assert not re.match(r"[ \t]|[-+=#]|[0-9]{1,9}[.)](?: |$)", without_escapes)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,13 @@ def test_one_line_shows_line_ends() -> None:
         ("card_arrival", "card\\_arrival"),
         ("a | b", "a \\| b"),
         ("<script>", "\\<script\\>"),
-        ("![x](http://y)", "\\!\\[x\\]\\(http\\://y\\)"),
+        ("![x](http://y)", "!\\[x\\](http\\://y)"),
+        ("a (b) @ c: d", "a (b) @ c: d"),
+        ("@team :smile: #12", "\\@team \\:smile: \\#12"),
         ("# title", "\\# title"),
         ("- item", "\\- item"),
         ("1. item", "1\\. item"),
-        ("0.95", "0\\.95"),
+        ("0.95", "0.95"),
         ("    code", "code"),
         ("www.example.com", "www\\.example.com"),
         ("two\nlines", "two\\\\nlines"),
