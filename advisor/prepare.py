@@ -189,16 +189,50 @@ def prepare(task: Task) -> Prepared:
         }
         rungs.append(Rung(ref=ref.model_copy(update=loading), card=card))
     rungs.sort(key=lambda rung: rung.card.n_params)
-    plan = make_plan(spec, task.splits, rungs, device=device, cores=machine.cores)
+    plan = _plan(task, rungs, machine, device)
     return Prepared(
         task=task,
         machine=machine,
         device=device,
-        rungs=tuple(rungs),
-        weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs},
+        rungs=tuple(rungs[: plan.n_rungs]),
+        weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs[: plan.n_rungs]},
         rehearsal=any(rung.ref.source == "pocket" for rung in rungs),
         plan=plan,
     )
+
+
+def _plan(task: Task, rungs: list[Rung], machine: Machine, device: str) -> Plan:
+    """The plan for all rungs; with `ladder: auto` for as many, from the smallest, as can be paid.
+
+    Raises:
+        UserError: E-BUDGET-MINUTES or E-HARDWARE-MEMORY, where what the spec lists does not fit.
+    """
+    notes: list[str] = []
+    for n_rungs in range(len(rungs), 0, -1):
+        try:
+            plan = make_plan(
+                task.spec, task.splits, rungs[:n_rungs], device=device, cores=machine.cores
+            )
+            _check_memory(plan, machine, device)
+        except UserError as error:
+            if task.spec.ladder != "auto" or n_rungs == 1:
+                raise
+            notes.append(f"{rungs[n_rungs - 1].ref.name} is left out: {error.what}")
+            continue
+        return plan.model_copy(update={"notes": tuple(notes)})
+    raise AssertionError("a ladder without rungs")
+
+
+def _check_memory(plan: Plan, machine: Machine, device: str) -> None:
+    """Refuse what cannot fit this machine's memory; a GPU's memory is not read by this version."""
+    needed = max(cell.memory_bytes for cell in plan.cells)
+    if device == "cpu" and needed > machine.memory_bytes:
+        raise UserError(
+            "E-HARDWARE-MEMORY",
+            f"about {needed / 1e9:.0f} GB are needed, {machine.memory_bytes / 1e9:.0f} GB are free",
+            place="ladder",
+            hint="list smaller models, or free some memory",
+        )
 
 
 def reference_machine(spec: TaskSpec) -> PricedMachine:

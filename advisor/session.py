@@ -16,6 +16,7 @@ from probes.driver import Driver, Limits
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
 from probes.methods import Proposals, Situation
+from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
 from probes.stats import minimum_detectable_difference
@@ -94,6 +95,10 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
     )
     yield Event(kind="data", payload=prepared.task.summary.model_dump(mode="json"))
     yield Event(kind="plan", payload=plan_summary(prepared))
+    for rung in prepared.rungs:
+        if rung.ref.source == "hub":
+            yield Event(kind="note", payload={"text": f"fetching {rung.ref.location}"})
+            snapshot(rung.ref)
     situations = _situations(prepared)
     with _executor(prepared, store) as executor:
         driver = Driver(
@@ -177,6 +182,7 @@ def plan_summary(prepared: Prepared) -> Json:
         )
     return {
         "battery": plan.battery.model_dump(mode="json"),
+        "notes": list(plan.notes),
         "cells": len(plan.cells),
         "n_dev": n_dev,
         "n_test": n_test,

@@ -31,6 +31,8 @@ class Plan(Record):
     threads: int
     """CPU threads of one worker."""
     budget_seconds: float
+    n_rungs: int
+    """How many rungs, from the smallest."""
     notes: tuple[str, ...] = ()
 
 
@@ -87,6 +89,7 @@ def make_plan(
                 workers=workers,
                 threads=threads,
                 budget_seconds=budget,
+                n_rungs=len(rungs),
             )
     raise UserError(
         "E-BUDGET-MINUTES",

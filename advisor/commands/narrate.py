@@ -214,6 +214,8 @@ def event_text(event: Event) -> str:
         return f"{_label(payload)}: {figures}{status} ({payload['wall_s']:.1f} s)"
     if event.kind == "cell-failed":
         return f"{_label(payload)}: {payload['cause']}; tried again"
+    if event.kind == "note":
+        return str(payload["text"])
     if event.kind == "test-opened":
         return f"test split opened for {', '.join(payload['options'])}"
     return ""
@@ -244,6 +246,7 @@ def plan_text(plan: Json) -> str:
         f" differences from {100 * plan['detectable_difference_dev']:.1f} points up can be shown",
         f"  {'rung':28} {'params':>12} {'cells':>6} {'tokens':>12} {'minutes':>8} {'memory':>9}",
     ]
+    lines[2:2] = [f"  note: {note}" for note in plan["notes"]]
     for row in plan["rungs"]:
         lines.append(
             f"  {row['rung']:28} {row['n_params']:>12,} {row['cells']:>6} {row['tokens']:>12,}"

@@ -11,12 +11,10 @@ from typing import Any
 from knowledge.errors import UserError
 from probes.models.folder import check_folder
 from probes.models.hf import HfModel
+from probes.models.hub import snapshot
 from probes.models.package import gguf_file
 from probes.pocket import weights_folder
 from probes.task import ModelRef
-
-SAFE_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "tokenizer*", "LICENSE*")
-"""What is fetched from a Hub repository: never pickles, never code."""
 
 
 def load_model(ref: ModelRef, device: str = "cpu") -> HfModel:
@@ -38,7 +36,7 @@ def model_folder(ref: ModelRef) -> Path:
         return Path(ref.location)
     if ref.source == "gguf-package":
         return _dequantised(ref.location)
-    return _snapshot(ref)
+    return snapshot(ref)
 
 
 def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
@@ -81,22 +79,6 @@ def _nf4(torch: Any) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
     )
-
-
-def _snapshot(ref: ModelRef) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(ref.location, revision=ref.revision, allow_patterns=SAFE_FILES)
-        )
-    except Exception as error:  # the Hub client has no common base for offline, gated and missing
-        raise UserError(
-            "E-MODEL-HUB",
-            f"could not fetch the model: {type(error).__name__}",
-            place=f"{ref.location}@{ref.revision or 'main'}",
-            hint="check the id and the network, or give a local folder in `ladder:`",
-        ) from error
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,7 @@ from advisor.prepare import Prepared, prepare, read_task
 from knowledge.errors import UserError
 from knowledge.load import model_cards
 from probes.batteries import BATTERIES
+from probes.machine import this_machine
 from probes.plan import Rung, imagined_cells, situation_of, threads_and_workers
 from probes.task import ModelRef
 from probes.work import work_of
@@ -99,3 +100,38 @@ def test_keys_hold_all_that_can_change_a_number(task_folder: SpecMaker) -> None:
     assert more_data.key(cell) != key
     other_target = prepared(task_folder(folder="d", ladder="pocket", target=0.8))
     assert other_target.key(cell) == key
+
+
+def on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU machine that reaches the Hub."""
+    machine = this_machine().model_copy(update={"hub": True, "device": "cpu", "gpu": None})
+    monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
+
+
+def test_auto_takes_as_many_rungs_as_the_budget_pays(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_the_hub(monkeypatch)
+    poor = prepared(task_folder(folder="a", budget={"probe_minutes": 6}))
+    assert [rung.ref.name for rung in poor.rungs] == ["SmolLM2-135M-Instruct"]
+    assert any("SmolLM2-1.7B-Instruct is left out" in note for note in poor.plan.notes)
+    rich = prepared(task_folder(folder="b", budget={"probe_minutes": 5000}))
+    assert len(rich.rungs) == 3
+    assert rich.plan.notes == ()
+
+
+def test_a_ladder_that_is_written_out_is_never_cut(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_the_hub(monkeypatch)
+    with pytest.raises(UserError, match="E-BUDGET-MINUTES"):
+        prepared(task_folder(ladder="smollm2", budget={"probe_minutes": 20}))
+
+
+def test_what_exceeds_the_memory_is_refused(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = this_machine().model_copy(update={"memory_bytes": 10**6})
+    monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
+    with pytest.raises(UserError, match="E-HARDWARE-MEMORY"):
+        prepared(task_folder(ladder="pocket"))
