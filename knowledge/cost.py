@@ -42,12 +42,11 @@ def inference_flops(n_params: int, tokens: int) -> float:
 
 def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> float:
     """Predicted wall time of one cell in a warm worker of so many threads, in seconds."""
-    share = n_params / (n_params + speed.half_speed_params)
     train = training_flops(n_params, work.train_tokens) / speed.flops_per_s_train
     infer = inference_flops(n_params, work.prefill_tokens + work.output_tokens)
     return (
         speed.cell_overhead_s
-        + (train + infer / speed.flops_per_s_infer) / (threads * share)
+        + (train + infer / speed.flops_per_s_infer) / threads
         + work.train_steps * speed.step_overhead_s
         + work.forward_calls * speed.call_overhead_s
     )

@@ -79,8 +79,6 @@ class Speed(Fact):
     """Sustained operations a second of LoRA training: of one thread on a CPU, of a whole GPU."""
     flops_per_s_infer: float = Field(gt=0)
     """The same in evaluation."""
-    half_speed_params: float = Field(ge=0)
-    """Size of the model at which half of these speeds is reached: small matrices run slowly."""
     step_overhead_s: float = Field(ge=0)
     """Time of one optimiser step on a model of no size."""
     call_overhead_s: float = Field(ge=0)

@@ -37,7 +37,7 @@ BATTERIES: tuple[Battery, ...] = (
         fractions=(0.25, 0.5),
         seeds=3,
         shots=(4, 8),
-        max_train=800,
+        max_train=600,
         max_dev=200,
         max_test=300,
     ),

@@ -75,7 +75,7 @@ def work_of(cell: Cell, situation: Situation) -> Work:
     else:
         answers = cell.n_eval * situation.tokens_per_output
         calls = batches * situation.tokens_per_output
-    epochs = int(cell.params.get("epochs", 0))
+    epochs = 0 if cell.adapter else int(cell.params.get("epochs", 0))
     checks = max(0, epochs - 1) if "prune_below" in cell.params else 0
     check_share = 1 + checks * min(1.0, 100 / cell.n_eval)
     return Work(
