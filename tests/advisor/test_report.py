@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_names_from_data_are_no_markup(path: Path) -> None:
     finding = report.findings[0].model_copy(update={"text": evil})
     spec = report.spec.model_copy(update={"name": evil})
     text = markdown_report(report.model_copy(update={"findings": (finding,), "spec": spec}))
-    assert "<script>" not in text
-    assert "](http" not in text
+    bare = re.sub(r"\\.", "", text)  # what is left once every escaped character is taken out
+    assert "<script>" not in bare
+    assert "](http" not in bare
     assert text.startswith("# \\[x\\]")
