@@ -61,6 +61,9 @@ def main() -> None:
         sys.stdout.flush()
     except UserError as error:
         code = _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 2
     except click.UsageError as error:
         code = _fail(f"error[E-USAGE]: {error.format_message()}; see `advisor --help`", 2)
     except click.ClickException as error:

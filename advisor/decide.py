@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from advisor.belief import matrix, p_at, total_usd
+from advisor.belief import p_at, paired, total_usd
 from advisor.records import Advice, Comparison, Option, Reason, Verdict
-from probes.records import Estimate, Measurement
-from probes.stats import PairedDifference, holm, paired_runs
+from probes.records import Estimate, Example, Measurement
+from probes.stats import holm
 from probes.task import TaskSpec
 
 ENOUGH = 0.8
@@ -74,6 +74,7 @@ def compare(
     chosen: Option,
     options: Sequence[Option],
     runs: Mapping[str, Sequence[Measurement]],
+    examples: Mapping[str, Example],
     split: str,
 ) -> list[Comparison]:
     """The chosen option against every other one on the same items, p-values adjusted by Holm.
@@ -83,7 +84,7 @@ def compare(
     others = [o for o in options if o.name != chosen.name and runs.get(o.name)]
     if not runs.get(chosen.name) or not others:
         return []
-    pairs = [_paired(runs[chosen.name], runs[other.name]) for other in others]
+    pairs = [paired(runs[chosen.name], runs[other.name], examples) for other in others]
     adjusted = holm([pair.p_value for pair in pairs])
     return [
         Comparison.model_validate(
@@ -98,23 +99,6 @@ def compare(
         )
         for other, pair, p_value in zip(others, pairs, adjusted, strict=True)
     ]
-
-
-def _paired(a: Sequence[Measurement], b: Sequence[Measurement]) -> PairedDifference:
-    a_scores, b_scores = _by_item(a), _by_item(b)
-    items = [item for item in a_scores if item in b_scores]
-    return paired_runs(_rows(a_scores, items), _rows(b_scores, items))
-
-
-def _by_item(runs: Sequence[Measurement]) -> dict[str, list[float]]:
-    rows = matrix(runs, "quality")
-    items = [score.item_id for score in runs[0].scores]
-    return {item: [row[at] for row in rows] for at, item in enumerate(items)}
-
-
-def _rows(by_item: Mapping[str, Sequence[float]], items: Sequence[str]) -> list[list[float]]:
-    columns = [by_item[item] for item in items]
-    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _oriented(estimate: Estimate) -> Estimate:
@@ -163,9 +147,14 @@ def _confirmed(verdict: Verdict, chosen: Option, spec: TaskSpec) -> bool | None:
     """Whether the test split agrees with a verdict from dev; see `Advice.confirmed_on_test`."""
     if chosen.test is None or verdict == "not-enough-evidence":
         return None
+    p_meets = chosen.p_meets_on_test or 0.0
     if verdict == "use":
-        return chosen.test.high >= spec.target
-    return chosen.test.low <= spec.target
+        return _sure(p_meets >= threshold(spec), chosen.test.high < spec.target)
+    return _sure(p_meets < HOPELESS, chosen.test.low > spec.target)
+
+
+def _sure(agrees: bool, refutes: bool) -> bool | None:
+    return True if agrees else False if refutes else None
 
 
 def _headline(
@@ -244,11 +233,13 @@ def _why_not_bigger(
 def items_to_settle(chosen: Option, target: float) -> int:
     """Items on which a quality like the chosen option's would be told from the target.
 
-    n = (z sd / gap)^2 with z = 1.28 for 80 % on two sides; at most 10 million.
+    n (z sd / gap)^2 with z = 1.28 for 80 % on two sides and the sd of the interval at hand, which
+    holds the seeds as well: more than n, at most 10 million.
     """
-    gap = abs(chosen.quality.value - target)
-    spread = max(0.05, chosen.quality.value * (1 - chosen.quality.value))
-    return min(10_000_000, math.ceil(spread * (1.2816 / max(gap, 1e-3)) ** 2))
+    gap = max(1e-3, abs(chosen.quality.value - chosen.optimism - target))
+    sd = (chosen.quality.high - chosen.quality.low) / (2 * 1.96)
+    wanted = chosen.quality.n * (1.2816 * sd / gap) ** 2
+    return min(10_000_000, max(chosen.quality.n + 1, math.ceil(wanted)))
 
 
 def _next_step(verdict: Verdict, chosen: Option, spec: TaskSpec) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from advisor.belief import matrix
+from advisor.belief import paired
 from advisor.decide import items_to_settle, percent, threshold
 from advisor.records import Finding, Option
-from probes.records import Measurement
-from probes.stats import holm, paired_runs
+from probes.records import Example, Measurement
+from probes.stats import holm
 from probes.task import TaskSpec
 
 CLEAR = 0.05
@@ -32,6 +32,8 @@ class Evidence:
     """Dev measurements of each option by its name."""
     dev: Sequence[Measurement]
     """Everything measured on dev."""
+    examples: Mapping[str, Example]
+    """Examples by item id, for their groups."""
 
     def option(self, rung: str, method: str) -> Option | None:
         """The option of that method on that rung, None where it was not measured."""
@@ -112,10 +114,7 @@ def tuning(evidence: Evidence) -> list[Finding]:
         if lora is not None and prompts:
             pairs.append((lora, max(prompts, key=lambda option: option.quality.value)))
     tests = [
-        paired_runs(
-            matrix(evidence.runs[lora.name], "quality"),
-            _aligned(evidence.runs[prompt.name], evidence.runs[lora.name]),
-        )
+        paired(evidence.runs[lora.name], evidence.runs[prompt.name], evidence.examples)
         for lora, prompt in pairs
     ]
     adjusted = holm([test.p_value for test in tests])
@@ -138,16 +137,6 @@ def tuning(evidence: Evidence) -> list[Finding]:
     return found
 
 
-def _aligned(runs: Sequence[Measurement], reference: Sequence[Measurement]) -> list[list[float]]:
-    """Quality, seeds x items, with the items in the order of `reference`."""
-    order = [score.item_id for score in reference[0].scores]
-    rows = []
-    for run in runs:
-        scores = {score.item_id: score.quality for score in run.scores}
-        rows.append([scores[item] for item in order])
-    return rows
-
-
 def data_limited(evidence: Evidence) -> list[Finding]:
     """Rungs that miss the target and whose learning curve still rises clearly at its end."""
     found = []
@@ -164,7 +153,7 @@ def data_limited(evidence: Evidence) -> list[Finding]:
         if len(points) < 2:
             continue
         *_, half, full = sorted(points)
-        test = paired_runs(matrix(points[full], "quality"), _aligned(points[half], points[full]))
+        test = paired(points[full], points[half], evidence.examples)
         if test.p_value < CLEAR and test.estimate.value >= RISING:
             found.append(
                 Finding(
@@ -188,10 +177,7 @@ def capacity_limited(evidence: Evidence) -> list[Finding]:
     for small, large in pairwise(tuned):
         if small.p_meets >= 1 - enough or large.p_meets < enough:
             continue
-        test = paired_runs(
-            matrix(evidence.runs[large.name], "quality"),
-            _aligned(evidence.runs[small.name], evidence.runs[large.name]),
-        )
+        test = paired(evidence.runs[large.name], evidence.runs[small.name], evidence.examples)
         if test.p_value >= CLEAR:
             continue
         rising = [f for f in data_limited(evidence) if f.rung == small.rung]
@@ -241,6 +227,27 @@ def failed(evidence: Evidence) -> list[Finding]:
     ]
 
 
+def too_long(evidence: Evidence) -> list[Finding]:
+    """Options with items that do not fit the model's context: those count as wrong."""
+    found = []
+    for option in evidence.options:
+        runs = evidence.runs[option.name]
+        counts = [
+            row["items_too_long"] for run in runs for row in run.history if "items_too_long" in row
+        ]
+        if counts:
+            found.append(
+                Finding(
+                    kind="measurement-failed",
+                    rung=option.rung,
+                    text=f"{max(counts)} item(s) do not fit the context of {option.rung} with"
+                    f" {option.method.replace('_', '-')}; they count as wrong",
+                    evidence=option.evidence,
+                )
+            )
+    return found
+
+
 def one_rung_only(evidence: Evidence) -> list[Finding]:
     """With a single size nothing can be said of capacity."""
     if len(evidence.rungs) != 1:
@@ -263,6 +270,7 @@ READERS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     capacity_limited,
     undecided,
     one_rung_only,
+    too_long,
     failed,
 )
 """Each a readable function from evidence to findings."""

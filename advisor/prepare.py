@@ -11,12 +11,13 @@ from advisor.records import DataSummary
 from knowledge.errors import UserError
 from knowledge.load import machines
 from knowledge.records import Machine as PricedMachine
+from probes.cards import card_of
 from probes.data import read_examples
 from probes.documents import read_documents
-from probes.ladder import card_of, fingerprint, resolve_ladder
+from probes.ladder import fingerprint, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
 from probes.plan import Plan, Rung, label_set, make_plan
-from probes.records import Cell, Json, Splits
+from probes.records import Cell, Json, Prediction, Splits
 from probes.scoring import make_scorer
 from probes.spec import read_spec, spec_from_mapping
 from probes.split import split_examples, splits_fingerprint
@@ -60,6 +61,12 @@ class Task:
     splits: Splits
     fingerprint: str
     labels: tuple[str, ...]
+
+    @property
+    def scorer_files(self) -> list[str]:
+        """SHA-256 of each file that the user's scorer command names."""
+        paths = [self.path.parent / argument for argument in self.spec.scorer or []]
+        return [hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.is_file()]
 
     @property
     def summary(self) -> DataSummary:
@@ -121,8 +128,9 @@ class Prepared:
             {
                 "task": spec.model_dump(
                     mode="json",
-                    include={"task_type", "instruction", "metric", "scorer", "needs"},
-                ),
+                    include={"task_type", "instruction", "metric", "scorer"},
+                )
+                | {"error_costs": spec.needs.error_costs, "scorer_files": self.task.scorer_files},
                 "data": self.task.fingerprint,
                 "weights": self.weights[cell.rung],
                 "loading": {"dtype": ref.dtype, "quantization": ref.quantization},
@@ -145,7 +153,8 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
     if spec.data.documents is not None:
         read_documents(spec, spec_path)  # used by later methods; faults are told now
     splits = split_examples(examples, test)
-    make_scorer(spec, splits.train, spec_path.parent)  # a metric that cannot work is told now
+    reference_machine(spec)
+    _check_references(spec, splits, spec_path)
     return Task(
         spec=spec,
         path=spec_path,
@@ -153,6 +162,35 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
         fingerprint=splits_fingerprint(splits),
         labels=label_set(spec, splits.train),
     )
+
+
+def _check_references(spec: TaskSpec, splits: Splits, spec_path: Path) -> None:
+    """Refuse references that the metric cannot read, and costs that no item has.
+
+    Every reference of every split is scored as if a model had given it; only whether that can be
+    done is looked at.
+    """
+    scorer = make_scorer(spec, splits.train, spec_path.parent)
+    if spec.metric != "command":
+        for side in (splits.dev, splits.test):
+            scorer([Prediction(item_id=each.item.id, text=each.output) for each in side], side)
+    for side in (splits.train, splits.dev, splits.test) if spec.needs.error_costs else ():
+        labels = {each.output.strip() for each in side}
+        unknown = sorted(set(spec.needs.error_costs) - labels)
+        if side is splits.train and unknown:
+            raise UserError(
+                "E-SPEC-ERROR-COSTS",
+                f"'{unknown[0][:60]}' is no label of the training data",
+                place=f"{spec_path} needs.error_costs",
+                hint=f"the labels are {', '.join(sorted(labels))[:120]}",
+            )
+        if not any(spec.needs.error_costs.get(label, 1.0) for label in labels):
+            raise UserError(
+                "E-SPEC-ERROR-COSTS",
+                "every label costs 0",
+                place=f"{spec_path} needs.error_costs",
+                hint="give at least one label a cost",
+            )
 
 
 def prepare(task: Task) -> Prepared:
@@ -225,11 +263,11 @@ def _plan(task: Task, rungs: list[Rung], machine: Machine, device: str) -> Plan:
 
 def _check_memory(plan: Plan, machine: Machine, device: str) -> None:
     """Refuse what cannot fit this machine's memory; a GPU's memory is not read by this version."""
-    needed = max(cell.memory_bytes for cell in plan.cells)
+    needed = plan.workers * max(cell.memory_bytes for cell in plan.cells)
     if device == "cpu" and needed > machine.memory_bytes:
         raise UserError(
             "E-HARDWARE-MEMORY",
-            f"about {needed / 1e9:.0f} GB are needed, {machine.memory_bytes / 1e9:.0f} GB are free",
+            f"about {needed / 1e9:.0f} GB are needed of {machine.memory_bytes / 1e9:.0f} GB",
             place="ladder",
             hint="list smaller models, or free some memory",
         )

@@ -77,7 +77,7 @@ class Comparison(Record):
     worse: str
     difference: Estimate
     p_value: float
-    """Adjusted over all comparisons of the report (Holm, 1979)."""
+    """Adjusted over the comparisons on the same split (Holm, 1979)."""
     test: str
 
 
@@ -110,8 +110,8 @@ class Advice(Record):
     confidence: float = Field(ge=0, le=1)
     """Probability that the option meets the target, from dev measurements, not yet calibrated."""
     confirmed_on_test: bool | None = None
-    """Whether the test split agrees: after `use` its interval does not lie wholly below the target,
-    after `nothing-is-enough` not wholly above; None where it was not opened or nothing was said."""
+    """True where the test split, asked by itself, gives the same verdict; False where its interval
+    lies wholly on the other side of the target; None in between, or where it was not opened."""
     reasons: tuple[Reason, ...] = ()
     why_not_cheaper: str = ""
     why_not_bigger: str = ""

@@ -207,9 +207,7 @@ def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[
     """Declare the finalists from dev alone, log the opening, then answer the test items."""
     inputs = Inputs.of(store)
     dev = dev_measurements(inputs.measurements)
-    options = belief.options(
-        dev, inputs.spec, inputs.dev_examples, inputs.cards, inputs.priced_machine
-    )
+    options = belief.options(dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine)
     if not options:
         return
     declared = store.frozen("finalists")
@@ -219,13 +217,11 @@ def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[
         store.freeze("finalists", declared)
     final = [option for option in options if option.name in declared["options"]]
     cells = final_cells(final, dev, prepared)
-    missing = [
-        c for batch in cells.values() for c in batch if store.measurement(prepared.key(c)) is None
-    ]
-    if missing:
-        opening = {"time": now(), "options": declared["options"], "cells": len(missing)}
-        if not store.test_openings():
-            store.log_test_opening(opening)
+    keys = sorted(prepared.key(cell) for batch in cells.values() for cell in batch)
+    opened = {key for opening in store.test_openings() for key in opening.get("cells", [])}
+    if not opened.issuperset(keys):
+        opening: Json = {"time": now(), "options": declared["options"], "cells": keys}
+        store.log_test_opening(opening)
         yield Event(kind="test-opened", payload=opening)
     yield from driver.run({rung: _once(batch) for rung, batch in cells.items()})
 

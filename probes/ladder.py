@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from datetime import date
 from pathlib import Path
 
 from knowledge.errors import UserError
 from knowledge.load import ladder, ladders, model_cards
-from knowledge.records import ModelCard, Source
+from knowledge.records import ModelCard
+from probes.cards import card_of_folder
 from probes.machine import Machine
-from probes.models.folder import check_folder
 from probes.models.package import gguf_file
 from probes.pocket import weights_folder
 from probes.task import ModelRef, TaskSpec
 
 SMALL = 20_000_000
 """Up to this many parameters one thread a worker is faster than two (facts: pocket, CPU)."""
+READ_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model")
+"""Files of a model's folder that can change an answer."""
 
 
 class NoModel(UserError):
@@ -38,12 +38,25 @@ def resolve_ladder(spec: TaskSpec, spec_folder: Path, machine: Machine) -> tuple
     """
     if isinstance(spec.ladder, list):
         refs = [_from_entry(entry, spec_folder) for entry in spec.ladder]
-        return tuple(sorted(refs, key=lambda ref: ref.n_params))
+        return tuple(sorted(_told_apart(refs), key=lambda ref: ref.n_params))
     name = _auto(machine) if spec.ladder == "auto" else spec.ladder
     names = {card.name for card in model_cards().values()}
     if name not in ladders() and (name in names or _looks_like_model(name, spec_folder)):
         return (_from_entry(name, spec_folder),)
     return tuple(_ref(model_cards()[model]) for model in ladder(name).models)
+
+
+def _told_apart(refs: list[ModelRef]) -> list[ModelRef]:
+    """The rungs with different names: of two alike the location's digest is made part of it."""
+    names = [ref.name for ref in refs]
+    return [
+        ref
+        if names.count(ref.name) == 1
+        else ref.model_copy(
+            update={"name": f"{ref.name}-{hashlib.sha256(ref.location.encode()).hexdigest()[:6]}"}
+        )
+        for ref in refs
+    ]
 
 
 def _auto(machine: Machine) -> str:
@@ -107,65 +120,6 @@ def _from_entry(entry: str, spec_folder: Path) -> ModelRef:
     )
 
 
-def card_of_folder(folder: Path) -> ModelCard:
-    """Architecture of a local model, from its config.json and the headers of its safetensors.
-
-    Raises:
-        UserError: E-MODEL-..., it cannot be read or may not be loaded.
-    """
-    check_folder(folder, folder.name)
-    config = folder / "config.json"
-    try:
-        raw = json.loads(config.read_text(encoding="utf-8"))
-        return ModelCard(
-            name=folder.name,
-            source="local",
-            location=str(folder),
-            n_params=max(1, _count_params(folder)),
-            n_layers=raw["num_hidden_layers"],
-            hidden_size=raw["hidden_size"],
-            intermediate_size=raw["intermediate_size"],
-            n_heads=raw["num_attention_heads"],
-            n_kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
-            vocab_size=raw["vocab_size"],
-            context_tokens=raw.get("max_position_embeddings", 2048),
-            licence="not verified",
-            evidence=Source(title=f"{folder.name}/config.json", checked=date.today().isoformat()),
-        )
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise UserError(
-            "E-MODEL-CONFIG",
-            f"config.json cannot be read: {type(error).__name__} {str(error)[:60]}",
-            place=str(config),
-            hint="give the folder of a decoder-only transformers model",
-        ) from error
-
-
-def _count_params(folder: Path) -> int:
-    """Number of stored parameters, from the safetensors headers (8 bytes length, then JSON)."""
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if size > 100_000_000:
-                raise ValueError(f"{path.name} has a header of {size} bytes")
-            header = json.loads(file.read(size))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 1
-                for width in tensor["shape"]:
-                    count *= width
-                total += count
-    return total
-
-
-def card_of(ref: ModelRef) -> ModelCard | None:
-    """The card of a rung: the one in `knowledge/`, or read from the folder; None for other ids."""
-    if ref.source == "local":
-        return card_of_folder(Path(ref.location))
-    return model_cards().get(ref.name)
-
-
 def fingerprint(ref: ModelRef) -> str:
     """What identifies the rung's weights in a cell's key.
 
@@ -177,9 +131,7 @@ def fingerprint(ref: ModelRef) -> str:
         file = gguf_file(ref.location)
         return _digest([file]) if file else "absent"
     folder = weights_folder(ref.location) if ref.source == "pocket" else Path(ref.location)
-    return _digest(
-        sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json"))
-    )
+    return _digest(sorted(path for path in folder.iterdir() if path.suffix in READ_SUFFIXES))
 
 
 def _digest(paths: list[Path]) -> str:

@@ -44,7 +44,7 @@ def this_machine() -> Machine:
         cores=len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
-        memory_bytes=int(psutil.virtual_memory().available),
+        memory_bytes=int(psutil.virtual_memory().total),
         gpu=gpu,
         hub=_hub_reachable(),
     )

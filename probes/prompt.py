@@ -19,13 +19,14 @@ def conversation(instruction: str, item: Item, shots: Sequence[Example] = ()) ->
     """Turns for a chat template: the shots as earlier turns, then the item.
 
     The instruction stands once, at the head of the first user turn, so that templates without a
-    system role work as well.
+    system role work as well. System turns that the data have stay at the head; those of the shots
+    are left out, since templates want one at most.
     """
-    turns: list[Turn] = []
+    turns = [turn for turn in item.turns if turn.role == "system"]
     for shot in shots:
-        turns.extend(shot.item.turns)
+        turns.extend(turn for turn in shot.item.turns if turn.role != "system")
         turns.append(Turn(role="assistant", content=shot.output))
-    turns.extend(item.turns)
+    turns.extend(turn for turn in item.turns if turn.role != "system")
     if not instruction:
         return turns
     for at, turn in enumerate(turns):

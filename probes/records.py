@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from pydantic import Field
@@ -192,10 +191,3 @@ class Event(Record):
         "done",
     ]
     payload: Json = Field(default_factory=dict)
-
-
-def finite(value: float) -> float:
-    """`value`, or ValueError where it is NaN or infinite: no such number enters a record."""
-    if not math.isfinite(value):
-        raise ValueError(f"not a finite number: {value}")
-    return value

@@ -100,7 +100,7 @@ def _check_task(value: dict[str, Any], origin: Origin) -> None:
 def _check_ladder(ladder: Any, origin: Origin) -> None:
     loc: Loc = ("ladder",)
     hint = "`auto`, the name of a ladder, or a list of owner/name@revision and ./folder"
-    if isinstance(ladder, str) and not _LADDER_NAME.fullmatch(ladder):
+    if isinstance(ladder, str) and not _LADDER_NAME.fullmatch(ladder) and _ladder_fault(ladder):
         raise origin.error("LADDER", f"{brief(ladder)} is not a ladder's name", loc, hint=hint)
     if not isinstance(ladder, list):
         return  # not text either: pydantic says so

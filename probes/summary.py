@@ -56,6 +56,12 @@ def figure(
     return aggregate(metric, scores, examples, predictions, layer)
 
 
+def _has_weight(spec: TaskSpec, examples: Sequence[Example]) -> bool:
+    """Whether any of the items costs anything: a resample without is no estimate of anything."""
+    costs = spec.needs.error_costs
+    return any(costs.get(example.output.strip(), 1.0) > 0 for example in examples)
+
+
 def _resampled(
     spec: TaskSpec,
     scores: Sequence[Score],
@@ -73,6 +79,8 @@ def _resampled(
     drawn = []
     for _ in range(RESAMPLES):
         rows = rng.integers(0, n, n)
+        if not _has_weight(spec, [examples[row] for row in rows]):
+            continue
         drawn.append(
             figure(
                 spec,

@@ -57,7 +57,7 @@ def adapted(request: Request) -> Iterator[Run]:
     """The request's model with a LoRA adapter, trained or loaded; the bare base afterwards.
 
     Raises:
-        PromptTooLong: a training example does not fit the context.
+        PromptTooLong: no training example fits the context.
         TrainingDiverged: the loss became NaN or infinite.
     """
     language_model = request.model
@@ -102,7 +102,13 @@ def derived_seed(seed: int, purpose: str) -> int:
 
 def _train(model: HfModel, request: Request, run: Run) -> None:
     params = request.cell.params
-    examples = [encode_example(model, request.instruction, example) for example in request.train]
+    tokenised = [encode_example(model, request.instruction, example) for example in request.train]
+    examples = [example for example in tokenised if len(example.ids) <= model.context_tokens]
+    if not examples:
+        shortest = min(len(example.ids) for example in tokenised)
+        raise PromptTooLong(shortest, model.context_tokens)
+    if len(examples) < len(tokenised):
+        run.history.append({"training_examples_too_long": len(tokenised) - len(examples)})
     steps = Steps(
         n_examples=len(examples), batch_size=int(params["batch_size"]), epochs=int(params["epochs"])
     )
@@ -135,21 +141,15 @@ def _worth_going_on(model: HfModel, request: Request, run: Run, epoch: int) -> b
         [conversation(request.instruction, item) for item in checkpoint.items],
         [item.id for item in checkpoint.items],
         max_new_tokens=request.max_new_tokens,
-        progress=lambda done, total, what: None,
+        progress=lambda done, total, what: request.progress(done, total, "checkpoint answers"),
     )
     return checkpoint.keep_going(epoch, run.last_predictions)
 
 
 def encode_example(model: HfModel, instruction: str, example: Example) -> TokenisedExample:
-    """Prompt and answer as tokens.
-
-    Raises:
-        PromptTooLong: they do not fit the context; nothing is cut in silence.
-    """
+    """Prompt and answer as tokens, however long."""
     prompt = model.encode(conversation(instruction, example.item))
     answer = model.encode_answer(example.output)
-    if len(prompt) + len(answer) > model.context_tokens:
-        raise PromptTooLong(len(prompt) + len(answer), model.context_tokens)
     return TokenisedExample(ids=(*prompt, *answer), n_answer=len(answer))
 
 

@@ -47,7 +47,7 @@ def planned(
             card,
             rank=int(cell.params["rank"]),
             tokens=min(4096, 16 * (situation.tokens_per_input + situation.tokens_per_output)),
-            answer_tokens=16 * situation.tokens_per_output,
+            answer_tokens=min(4096, 16 * situation.tokens_per_output),
             bytes_per_param=bytes_per_param,
         )
     else:

@@ -104,6 +104,9 @@ class Worker:
             )
             return failed.model_dump()
         answers.history += history
+        too_long = sum(answer.output_tokens == 0 for answer in answers.predictions)
+        if too_long:
+            answers.history.append({"items_too_long": too_long})
         return self._measured(body["key"], cell, examples, answers, watch)
 
     def _request(

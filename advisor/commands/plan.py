@@ -24,9 +24,9 @@ def plan(
     from advisor.session import plan_summary
 
     read = read_task(task, Flags(**flags))
-    prepared = prepare(read)
     if as_json:
-        click.echo(prepared.plan.model_dump_json(indent=2))
+        click.echo(prepare(read).plan.model_dump_json(indent=2))
         return
     click.echo(data_text(read.summary))
+    prepared = prepare(read)
     click.echo(plan_text(plan_summary(prepared)))

@@ -13,7 +13,7 @@ from typing import TypeVar
 import advisor
 from advisor import belief, decide
 from advisor.findings import Evidence, findings
-from advisor.records import DataSummary, Option, Provenance, Report
+from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
 from probes.plan import Plan
@@ -21,6 +21,7 @@ from probes.record import Record
 from probes.records import Cost, Example, Json, Measurement, Splits
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore, canonical_json
+from probes.summary import is_item_mean
 from probes.task import TaskSpec
 
 R = TypeVar("R", bound=Record)
@@ -65,9 +66,9 @@ class Inputs:
         )
 
     @property
-    def dev_examples(self) -> dict[str, Example]:
-        """Dev examples by item id."""
-        return {example.item.id: example for example in self.splits.dev}
+    def examples(self) -> dict[str, Example]:
+        """Dev and test examples by item id."""
+        return {example.item.id: example for example in (*self.splits.dev, *self.splits.test)}
 
 
 def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
@@ -88,7 +89,11 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     Raises:
         UserError: E-RUN-NOTHING-MEASURED, with the first cause.
     """
-    if not any(found.status == "ok" for found in inputs.measurements):
+    spec = inputs.spec
+    examples = inputs.examples
+    dev = dev_measurements(inputs.measurements)
+    options = belief.options(dev, spec, examples, inputs.cards, inputs.priced_machine)
+    if not options:
         causes = [found.cause for found in inputs.measurements if found.cause]
         raise UserError(
             "E-RUN-NOTHING-MEASURED",
@@ -96,17 +101,14 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
             place=inputs.run,
             hint="mend the cause, then start the probe again with --retry-failed",
         )
-    spec = inputs.spec
-    dev = dev_measurements(inputs.measurements)
     test = [found for found in inputs.measurements if found.cell.split == "test"]
-    options = belief.options(dev, spec, inputs.dev_examples, inputs.cards, inputs.priced_machine)
     runs = {o.name: belief.chosen_runs(dev, o.rung, o.method)[0] for o in options}
     finals = {o.name: _finals(o, test) for o in options}
-    options = [_with_test(option, finals[option.name], spec) for option in options]
+    options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
     comparisons = [
-        *decide.compare(chosen, options, runs, "dev"),
-        *decide.compare(chosen, options, finals, "test"),
+        *decide.compare(chosen, options, runs, examples, "dev"),
+        *decide.compare(chosen, options, finals, examples, "test"),
     ]
     rehearsal = bool(inputs.origin["rehearsal"])
     return Report(
@@ -116,16 +118,23 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         data=_data(inputs),
         advice=decide.advise(options, spec, comparisons, rehearsal=rehearsal),
         options=tuple(options),
-        comparisons=tuple(comparisons),
-        findings=tuple(findings(Evidence(spec, options, runs, dev))),
-        curves=tuple(belief.curves(dev)),
+        comparisons=tuple(_named(row, spec) for row in comparisons),
+        findings=tuple(findings(Evidence(spec, options, runs, dev, examples))),
+        curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,
         cost=_total(inputs.measurements),
         cells=dict(sorted(Counter(found.status for found in inputs.measurements).items())),
-        not_run=NOT_RUN,
+        not_run=(*NOT_RUN, *_unchecked_needs(spec)),
         provenance=_provenance(inputs, finished),
     )
+
+
+def _named(row: Comparison, spec: TaskSpec) -> Comparison:
+    """Say where differences are of the mean over items while the task's figure is another."""
+    if is_item_mean(spec):
+        return row
+    return row.model_copy(update={"test": f"{row.test}, of the mean over items"})
 
 
 def _data(inputs: Inputs) -> DataSummary:
@@ -149,6 +158,16 @@ NOT_RUN = (
 )
 
 
+def _unchecked_needs(spec: TaskSpec) -> list[str]:
+    """Needs that the spec states and this version does not look at."""
+    needs = spec.needs
+    stated = {
+        "max_latency_s": needs.max_latency_s is not None,
+        "knowledge_changes": needs.knowledge_changes != "never",
+    }
+    return [f"needs.{name} was given and not checked" for name, given in stated.items() if given]
+
+
 def _finals(option: Option, test: Sequence[Measurement]) -> list[Measurement]:
     found = [
         run
@@ -161,13 +180,19 @@ def _finals(option: Option, test: Sequence[Measurement]) -> list[Measurement]:
     return sorted(found, key=lambda run: run.cell.seed)
 
 
-def _with_test(option: Option, finals: Sequence[Measurement], spec: TaskSpec) -> Option:
+def _with_test(
+    option: Option,
+    finals: Sequence[Measurement],
+    spec: TaskSpec,
+    examples: Mapping[str, Example],
+) -> Option:
     if not finals:
         return option
+    clusters = belief.groups(finals[0], examples)
     return option.model_copy(
         update={
-            "test": belief.quality_of(finals, spec),
-            "p_meets_on_test": belief.p_meets(finals, spec, spec.target),
+            "test": belief.quality_of(finals, spec, clusters),
+            "p_meets_on_test": belief.p_meets(finals, spec, spec.target, clusters),
             "test_evidence": tuple(run.id for run in finals),
         }
     )

@@ -43,7 +43,7 @@ def _lines(report: Report) -> Iterator[str]:
 def _test_note(report: Report) -> str:
     confirmed = report.advice.confirmed_on_test
     if confirmed is None:
-        return ""
+        return ", neither confirmed nor refuted on test"
     return ", confirmed on test" if confirmed else ", NOT confirmed on test"
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from probes.failures import PromptTooLong
 from probes.models import Conversation, Progress
 from probes.models.likelihood import choice_log_likelihoods, padded
 from probes.records import Prediction
@@ -19,8 +18,12 @@ GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 class HfModel:
     """Weights, tokenizer and chat template of one rung, kept warm between cells."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, context_tokens: int) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, *, context_tokens: int, stop_ids: Sequence[int]
+    ) -> None:
         self.model = model
+        self.stop_ids = list(stop_ids)
+        """Tokens after any of which an answer has ended."""
         self.tokenizer = tokenizer
         self.context_tokens = context_tokens
 
@@ -74,8 +77,7 @@ class HfModel:
     ) -> list[Prediction]:
         """Greedy answers, in the order of `conversations`.
 
-        Raises:
-            PromptTooLong: a prompt and its answer do not fit the model's context.
+        A prompt that leaves its answer no room in the context gets an empty one of 0 tokens.
         """
         drawn = self._answers(conversations, item_ids, max_new_tokens, progress, GREEDY)
         return [answers[0] for answers in drawn]
@@ -94,10 +96,7 @@ class HfModel:
         """For each conversation `n` answers drawn at `temperature` from the whole distribution.
 
         The draws depend on `seed` and on the batch that an item falls into, hence on the set of
-        items; they are the same for the same call.
-
-        Raises:
-            PromptTooLong: a prompt and its answer do not fit the model's context.
+        items; they are the same for the same call. Prompts that do not fit as in `generate`.
         """
         torch.manual_seed(seed)
         how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
@@ -114,8 +113,10 @@ class HfModel:
         how: Mapping[str, Any],
     ) -> list[list[Prediction]]:
         prompts = [self.encode(conversation) for conversation in conversations]
-        self._check_context(prompts, max_new_tokens)
-        answers: dict[int, list[Prediction]] = {}
+        answers = {
+            row: [self._too_long(item_ids[row], prompts[row])] * how.get("num_return_sequences", 1)
+            for row in self._misfits(prompts, max_new_tokens)
+        }
         for rows in self._batches(prompts, max_new_tokens):
             chosen = [prompts[row] for row in rows]
             for row, texts in zip(rows, self._generate(chosen, max_new_tokens, how), strict=True):
@@ -142,12 +143,13 @@ class HfModel:
             attention_mask=mask.to(self.device),
             max_new_tokens=max_new_tokens,
             pad_token_id=int(self.tokenizer.pad_token_id),
-            eos_token_id=self.end_of_turn,
+            eos_token_id=self.stop_ids,
             **how,
         )[:, ids.shape[1] :].tolist()
         answers = []
         for row in out:
-            answer = row[: row.index(self.end_of_turn)] if self.end_of_turn in row else row
+            ends = [row.index(stop) for stop in self.stop_ids if stop in row]
+            answer = row[: min(ends)] if ends else row
             text = self.tokenizer.decode(answer, skip_special_tokens=True).strip()
             answers.append((text, len(answer) + 1))
         per_prompt = len(answers) // len(prompts)
@@ -163,13 +165,12 @@ class HfModel:
     ) -> list[Prediction]:
         """For each conversation the choice with the highest likelihood as the whole answer.
 
-        Raises:
-            PromptTooLong: a prompt and its longest choice do not fit the model's context.
+        A prompt that leaves the longest choice no room gets an empty answer of 0 tokens.
         """
         prompts = [self.encode(conversation) for conversation in conversations]
         answers = [self.encode_answer(choice) for choice in choices]
         longest = max(len(answer) for answer in answers)
-        self._check_context(prompts, longest)
+        misfits = self._misfits(prompts, longest)
         best: list[int] = [0] * len(prompts)
         done = 0
         for rows in self._batches(prompts, longest):
@@ -181,24 +182,32 @@ class HfModel:
             done += len(rows)
             progress(done, len(prompts), "answers")
         return [
-            Prediction(
-                item_id=item_id,
+            self._too_long(item_ids[row], prompts[row])
+            if row in misfits
+            else Prediction(
+                item_id=item_ids[row],
                 text=choices[index],
-                input_tokens=len(prompt),
+                input_tokens=len(prompts[row]),
                 output_tokens=len(answers[index]),
             )
-            for item_id, index, prompt in zip(item_ids, best, prompts, strict=True)
+            for row, index in enumerate(best)
         ]
 
-    def _check_context(self, prompts: Sequence[list[int]], extra: int) -> None:
-        longest = max((len(prompt) for prompt in prompts), default=0)
-        if longest + extra > self.context_tokens:
-            raise PromptTooLong(longest + extra, self.context_tokens)
+    def _misfits(self, prompts: Sequence[list[int]], extra: int) -> set[int]:
+        """Rows whose prompt leaves the answer no room in the context."""
+        room = self.context_tokens - extra
+        return {row for row, prompt in enumerate(prompts) if len(prompt) > room}
 
     @staticmethod
-    def _batches(prompts: Sequence[list[int]], extra: int) -> Iterator[list[int]]:
-        """Rows in batches of like length, longest first, at most BATCH_TOKENS each."""
-        order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row]), row))
+    def _too_long(item_id: str, prompt: Sequence[int]) -> Prediction:
+        """No answer: nothing is cut in silence; without form, so it counts as wrong."""
+        return Prediction(item_id=item_id, text="", input_tokens=len(prompt), output_tokens=0)
+
+    def _batches(self, prompts: Sequence[list[int]], extra: int) -> Iterator[list[int]]:
+        """Rows that fit in batches of like length, longest first, at most BATCH_TOKENS each."""
+        misfits = self._misfits(prompts, extra)
+        fitting = [row for row in range(len(prompts)) if row not in misfits]
+        order = sorted(fitting, key=lambda row: (-len(prompts[row]), row))
         while order:
             width = len(prompts[order[0]]) + extra
             size = max(1, BATCH_TOKENS // width)

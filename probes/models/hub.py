@@ -26,9 +26,27 @@ def snapshot(ref: ModelRef) -> Path:
             snapshot_download(ref.location, revision=ref.revision, allow_patterns=list(SAFE_FILES))
         )
     except Exception as error:  # the client has no common base for offline, gated and missing
-        raise UserError(
-            "E-MODEL-HUB",
-            f"could not fetch the model: {type(error).__name__}",
-            place=f"{ref.location}@{ref.revision or 'main'}",
-            hint="check the id, the network and your token, or list a local folder in `ladder:`",
-        ) from error
+        raise _out_of_reach(ref, error) from error
+
+
+def hub_file(ref: ModelRef, name: str) -> Path:
+    """One file of the model at its pinned commit, such as `config.json`.
+
+    Raises:
+        UserError: E-MODEL-HUB, it cannot be fetched.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(ref.location, name, revision=ref.revision))
+    except Exception as error:
+        raise _out_of_reach(ref, error) from error
+
+
+def _out_of_reach(ref: ModelRef, error: Exception) -> UserError:
+    return UserError(
+        "E-MODEL-HUB",
+        f"could not fetch the model: {type(error).__name__}",
+        place=f"{ref.location}@{ref.revision or 'main'}",
+        hint="check the id, the network and your token, or list a local folder in `ladder:`",
+    )

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+CACHE_BATCHES = 4
+"""Evaluation batches of keys and values that scoring candidates may hold at once."""
+
 
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """Length of the longest common prefix that leaves each prompt at least one token."""
@@ -75,7 +78,9 @@ def choice_log_likelihoods(
     ).logits[:, -1]
     first = logits.float().log_softmax(-1).cpu()  # (P, V)
     width = max(len(answer) for answer in answers)
-    per_call = max(1, batch_tokens // (len(prompts) * width))
+    # Each candidate holds a copy of the prompts' keys and values while it is scored.
+    held = len(prompts) * (mask.shape[1] + width)
+    per_call = max(1, CACHE_BATCHES * batch_tokens // held)
     scores = [
         _answers_after(model, cache, mask, first, answers[at : at + per_call])
         for at in range(0, len(answers), per_call)

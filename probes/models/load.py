@@ -41,7 +41,7 @@ def model_folder(ref: ModelRef) -> Path:
 
 def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
     if tokenizer.chat_template is None:
@@ -65,8 +65,20 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
     if ref.quantization == "none":
         model.to(device)
     model.requires_grad_(False).eval()
+    stops = _stop_ids(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+    # A checkpoint's own settings (Qwen2.5 ships a repetition penalty) would make greedy answers
+    # something else, and something else on each rung.
+    model.generation_config = GenerationConfig(
+        eos_token_id=stops, pad_token_id=tokenizer.pad_token_id
+    )
     context = int(getattr(model.config, "max_position_embeddings", 4096))
-    return HfModel(model, tokenizer, context_tokens=context)
+    return HfModel(model, tokenizer, context_tokens=context, stop_ids=stops)
+
+
+def _stop_ids(configured: int | list[int] | None, end_of_turn: int) -> list[int]:
+    """The tokens that end an answer: the tokenizer's and those of the checkpoint."""
+    more = configured if isinstance(configured, list) else [configured]
+    return sorted({end_of_turn, *(stop for stop in more if stop is not None)})
 
 
 def _nf4(torch: Any) -> Any:

@@ -90,14 +90,14 @@ def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
     options = options_of(measured, task)
     runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
     _, chosen = decide.choose(options, task)
-    comparisons = decide.compare(chosen, options, runs, "dev")
+    comparisons = decide.compare(chosen, options, runs, {}, "dev")
     return decide.advise(options, task, comparisons, rehearsal=False)
 
 
 def kinds(measured: list[Measurement], task: TaskSpec) -> set[str]:
     options = options_of(measured, task)
     runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
-    return {found.kind for found in findings(Evidence(task, options, runs, measured))}
+    return {found.kind for found in findings(Evidence(task, options, runs, measured, {}))}
 
 
 PROMPT_IS_ENOUGH = {

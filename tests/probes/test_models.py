@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from knowledge.errors import UserError
-from probes.failures import PromptTooLong
-from probes.ladder import card_of_folder, fingerprint
+from probes.cards import card_of_folder, card_of_hub
+from probes.ladder import fingerprint
 from probes.models.folder import check_folder
 from probes.models.hf import HfModel
 from probes.models.likelihood import choice_log_likelihoods, shared_prefix
@@ -103,15 +103,35 @@ def test_shared_prefix_leaves_each_prompt_a_token(prompts: list[list[int]], leng
     assert shared_prefix(prompts) == length
 
 
-def test_too_long_a_prompt_is_a_failure_with_numbers(model: HfModel) -> None:
-    with pytest.raises(PromptTooLong, match="the context holds 256"):
-        model.generate([ask("x" * 300)], ["1"], max_new_tokens=4, progress=quiet)
+def test_too_long_a_prompt_gets_no_answer_and_spoils_no_other(model: HfModel) -> None:
+    asked = [ask("short"), ask("x" * 300), ask("brief")]
+    ids = ["1", "2", "3"]
+    free = model.generate(asked, ids, max_new_tokens=4, progress=quiet)
+    chosen = model.choose(asked, ids, ["a", "b"], progress=quiet)
+    for found in (free, chosen):
+        assert [p.item_id for p in found] == ids
+        assert (found[1].text, found[1].output_tokens) == ("", 0)
+        assert found[1].input_tokens > 256
+        assert found[0].output_tokens > 0 < found[2].output_tokens
+    alone = model.generate([asked[2]], ["3"], max_new_tokens=4, progress=quiet)
+    assert alone[0] == free[2]
 
 
 def test_card_is_read_from_the_folder(tiny_model: Path, model: HfModel) -> None:
     card = card_of_folder(tiny_model)
     assert card.n_params == sum(p.numel() for p in model.model.parameters())
     assert (card.n_layers, card.hidden_size, card.context_tokens) == (2, 48, 256)
+
+
+def test_a_pinned_hub_model_is_known_by_its_config(
+    tiny_model: Path, model: HfModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.cards.hub_file", lambda ref, name: tiny_model / name)
+    pinned = ModelRef(name="tiny", source="hub", location="a/tiny", revision="0" * 40)
+    card = card_of_hub(pinned)
+    stored = sum(p.numel() for p in model.model.parameters())
+    assert card.revision == "0" * 40
+    assert card.n_params == pytest.approx(stored, rel=0.02)
 
 
 def test_fingerprint_changes_with_the_weights(tiny_model: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from probes.failures import TrainingDiverged
+from probes.failures import PromptTooLong, TrainingDiverged
 from probes.methods import Checkpoint, Request
 from probes.methods.lora import answer
 from probes.models.hf import HfModel
@@ -147,6 +147,15 @@ def test_loss_is_on_answer_tokens_only(request_: Request, model: HfModel) -> Non
 
 def _untrained(cell: Cell) -> Cell:
     return cell.model_copy(update={"params": cell.params | {"epochs": 0}})
+
+
+def test_what_does_not_fit_is_left_out_and_counted(request_: Request, example: Maker) -> None:
+    short = request_.cell.model_copy(update={"params": request_.cell.params | {"epochs": 1}})
+    long = example("x" * 400, "yes", row=99)
+    found = answer(replace(request_, cell=short, train=[*request_.train, long]))
+    assert found.history[0] == {"training_examples_too_long": 1}
+    with pytest.raises(PromptTooLong, match="the context holds 256"):
+        answer(replace(request_, cell=short, train=[long]))
 
 
 def test_schedule_warms_up_and_ends_at_zero() -> None:
