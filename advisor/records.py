@@ -162,6 +162,8 @@ class Report(Record):
     """Everything that a run found; a published, versioned contract."""
 
     schema_version: Literal[1] = 1
+    status: Literal["complete", "partial"]
+    """`partial` until the test split was opened: made by `advisor report` of an unfinished run."""
     run: str
     rehearsal: bool
     """True on the pocket ladder: the verdict says nothing about real models."""

@@ -260,6 +260,8 @@ def verdict_text(folder: Path) -> str:
     report = Report.model_validate_json((folder / "report.json").read_bytes())
     advice = report.advice
     lines = ["", advice.headline, ""]
+    if report.status == "partial":
+        lines.insert(1, "UNFINISHED run; start the probe again to go on")
     for option in report.options:
         mark = "*" if option.name == advice.option else " "
         tested = f"; test {percent(option.test)}" if option.test else ""

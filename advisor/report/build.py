@@ -112,6 +112,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     ]
     rehearsal = bool(inputs.origin["rehearsal"])
     return Report(
+        status="complete" if any(option.test for option in options) else "partial",
         run=inputs.run,
         rehearsal=rehearsal,
         spec=spec,

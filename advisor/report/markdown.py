@@ -18,6 +18,9 @@ def _lines(report: Report) -> Iterator[str]:
     advice = report.advice
     yield f"# {markdown(report.spec.name)}: {markdown(advice.headline)}"
     yield ""
+    if report.status == "partial":
+        yield "> **Unfinished.** The test split is unopened; start the probe again to go on."
+        yield ""
     if report.rehearsal:
         yield "> **Rehearsal.** The rungs are the project's own pocket models. The verdict holds"
         yield "> for them only and says nothing about real models."
