@@ -116,10 +116,18 @@ def _option(
         n_runs=len(runs),
         n_tried=n_tried,
         optimism=round(optimism, 4),
-        p_meets=p_meets(runs, spec, min(0.5 + spec.target / 2, spec.target + optimism), clusters),
+        p_meets=p_meets(runs, spec, _asked(spec.target, optimism), clusters),
         price=price(runs, card, spec, machine),
         evidence=tuple(run.id for run in runs),
     )
+
+
+def _asked(target: float, optimism: float) -> float:
+    """The target with the optimism on top, at most halfway from the target to 1.
+
+    Without the limit no option could ever meet a target near 1.
+    """
+    return min(target + optimism, (1 + target) / 2)
 
 
 def option_name(method: str, rung: str) -> str:
