@@ -25,9 +25,6 @@ TIME_FIELDS = ("cost", "provenance")
 
 def make_task(folder: Path, model: Path) -> Path:
     rows = [
-        {"input": "odd" if at % 2 else "even", "output": "a" if at % 2 else "b"} for at in range(2)
-    ]
-    rows = [
         {"input": f"{'odd' if at % 2 else 'even'} {at}", "output": "a" if at % 2 else "b"}
         for at in range(80)
     ]
