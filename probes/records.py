@@ -76,9 +76,16 @@ class Prediction(Record):
 
     item_id: str
     text: str
-    """As generated, or the chosen candidate."""
+    """As generated, or the chosen candidate; after written steps the final answer alone."""
     input_tokens: int = 0
     output_tokens: int = 0
+    """Everything that was generated: steps and all samples included."""
+    reasoning: str = ""
+    """What the model wrote before its answer."""
+    samples: tuple[str, ...] = ()
+    """All answers drawn, where `text` was chosen among several."""
+    passages: tuple[str, ...] = ()
+    """Ids of the passages that stood in the prompt, best first."""
 
 
 class Score(Record):
@@ -128,7 +135,7 @@ class Cell(Record):
     n_eval: int
     """How many items of the split are answered, in the frozen order of the split."""
     seed: int = 0
-    role: Literal["baseline", "search", "tune", "curve", "repeat", "final"]
+    role: Literal["baseline", "search", "tune", "curve", "repeat", "diagnostic", "final"]
     """Why it is measured; not part of the key."""
     adapter: str | None = None
     """Key of the cell whose saved adapter is evaluated, in place of training one."""
@@ -145,6 +152,18 @@ class Cost(Record):
     peak_memory_bytes: int = 0
 
 
+class Latency(Record):
+    """How fast the answers came on this machine, measured with the evaluation."""
+
+    p50_s: float
+    """Median seconds of one request at batch 1, prompt to last token."""
+    p95_s: float
+    n: int
+    """Requests timed at batch 1."""
+    tokens_per_s: float
+    """Output tokens per second at the evaluation's own batch size."""
+
+
 class Measurement(Record):
     """What came out of a cell."""
 
@@ -159,6 +178,9 @@ class Measurement(Record):
     quality: Estimate | None = None
     scores: tuple[Score, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    figures: dict[str, Estimate] = Field(default_factory=dict)
+    """Further figures by name: `recall@5` of retrieval, `pass@8` over samples."""
+    latency: Latency | None = None
     history: tuple[Json, ...] = ()
     """Intermediate figures: one record a checkpoint."""
     cost: Cost = Cost()
