@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
-from advisor.records import CurvePoint, Option, Price
+from advisor.records import CurvePoint, Diagnosis, Option, Price
 from knowledge.cost import (
     SERVING_UTILISATION,
     serving_usd_per_month,
@@ -14,7 +14,7 @@ from knowledge.cost import (
     usd,
 )
 from knowledge.records import Machine, ModelCard
-from probes.methods import METHODS, best
+from probes.methods import DIAGNOSTIC, METHODS, TRAINED, best
 from probes.records import Estimate, Example, Measurement
 from probes.stats import (
     PairedDifference,
@@ -24,12 +24,14 @@ from probes.stats import (
     shrink_best,
 )
 from probes.summary import is_item_mean
-from probes.task import TaskSpec
+from probes.task import SystemSpec, TaskSpec
 
 REFERENCE_MACHINE = "l4"
 """Prices are for this card unless the spec names another."""
 Z = 1.959964
 """Normal quantile of a 95 % interval."""
+STALE = frozenset({"weekly", "daily"})
+"""Knowledge that changes so often is not trained into weights where documents can be searched."""
 MONTHS = 12
 """Training is paid once; serving is added up over so many months to order options by price."""
 
@@ -51,17 +53,44 @@ def options(
     """
     dev = [found for found in measurements if found.cell.split == "dev"]
     found = [
-        _option(method, cards[rung], runs, n_tried, spec, examples, machine)
+        _option(runs, n_tried, spec, examples, price(runs, cards[rung], spec, machine), cards[rung])
         for rung in cards
         for method in METHODS
+        if method not in DIAGNOSTIC
         for runs, n_tried in [chosen_runs(dev, rung, method)]
         if runs
     ]
+    for system in spec.systems:
+        runs, _ = chosen_runs(dev, system.name, "existing")
+        if runs:
+            found.append(_option(runs, 1, spec, examples, system_price(system, spec), None))
     return sorted(found, key=lambda option: (total_usd(option.price), option.n_params))
 
 
+def diagnoses(dev: Sequence[Measurement], rungs: Iterable[str]) -> list[Diagnosis]:
+    """The best cell of each diagnostic method on each rung."""
+    found = []
+    for rung in rungs:
+        for method in sorted(DIAGNOSTIC):
+            mine = [c for c in dev if c.cell.rung == rung and c.cell.method == method]
+            top = best(mine)
+            if top is not None and top.quality is not None:
+                found.append(
+                    Diagnosis(
+                        name=option_name(method, rung),
+                        rung=rung,
+                        method=method,
+                        quality=top.quality,
+                        evidence=(top.id,),
+                    )
+                )
+    return found
+
+
 def total_usd(price: Price) -> float:
-    """Training and MONTHS of serving, in USD."""
+    """Training and MONTHS of serving, in USD; infinite where the price is unknown."""
+    if price.serving_usd_per_month is None:
+        return math.inf
     return price.training_usd + MONTHS * price.serving_usd_per_month
 
 
@@ -70,8 +99,8 @@ def chosen_runs(
 ) -> tuple[list[Measurement], int]:
     """The runs of the best setting of a method on a rung, and how many settings were compared.
 
-    For LoRA these are the repeats with fresh seeds; the trial that won the search is not among
-    them, since it won partly by luck.
+    For trained methods these are the repeats with fresh seeds; the trial that won the search is not
+    among them, since it won partly by luck.
     """
     mine = [
         found
@@ -80,10 +109,10 @@ def chosen_runs(
     ]
     repeats = [found for found in mine if found.cell.role == "repeat"]
     tried = [found for found in mine if found.cell.role in ("baseline", "search", "tune")]
-    if method == "lora":
+    if method in TRAINED:
         searched = ("learning_rate", "rank", "epochs")
         return repeats, len(
-            {tuple(found.cell.params[name] for name in searched) for found in tried}
+            {tuple(found.cell.params.get(name) for name in searched) for found in tried}
         )
     winner = best(tried)
     if winner is None:
@@ -93,22 +122,23 @@ def chosen_runs(
 
 
 def _option(
-    method: str,
-    card: ModelCard,
     runs: Sequence[Measurement],
     n_tried: int,
     spec: TaskSpec,
     examples: Mapping[str, Example],
-    machine: Machine,
+    price: Price,
+    card: ModelCard | None,
 ) -> Option:
+    """The option that some runs of one setting stand for; `card` is None for a user's system."""
+    method, rung = runs[0].cell.method, runs[0].cell.rung
     clusters = groups(runs[0], examples)
     estimate = quality_of(runs, spec, clusters)
     optimism = shrink_best(estimate.value, estimate.n, max(1, n_tried))
     return Option(
-        name=option_name(method, card.name),
-        rung=card.name,
+        name=option_name(method, rung),
+        rung=rung,
         method=method,
-        n_params=card.n_params,
+        n_params=card.n_params if card else 0,
         params=runs[0].cell.params,
         quality=estimate,
         form=estimate_runs(matrix(runs, "form"), clusters=clusters),
@@ -117,9 +147,34 @@ def _option(
         n_tried=n_tried,
         optimism=round(optimism, 4),
         p_meets=p_meets(runs, spec, _asked(spec.target, optimism), clusters),
-        price=price(runs, card, spec, machine),
+        price=price,
+        latency=runs[0].latency,
+        figures=runs[0].figures,
+        barred=tuple(barred(method, runs[0], spec)),
         evidence=tuple(run.id for run in runs),
     )
+
+
+def barred(method: str, run: Measurement, spec: TaskSpec) -> list[str]:
+    """Which of the spec's needs rule an option out, in words; nothing where it may be chosen."""
+    needs, latency = spec.needs, run.latency
+    reasons = []
+    outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
+    if needs.on_premises and method == "existing" and outside:
+        reasons.append("the data would leave the premises")
+    limit_s = needs.max_latency_s
+    if limit_s is not None and latency is not None and latency.p50_s > limit_s:
+        reasons.append(
+            f"one answer takes {latency.p50_s:.2g} s here (median of {latency.n}), at most"
+            f" {limit_s:g} s are allowed"
+        )
+    closed = "context" not in run.cell.params
+    if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
+        reasons.append(
+            f"facts that change {needs.knowledge_changes} would be trained into the weights;"
+            " the documents can be searched instead"
+        )
+    return reasons
 
 
 def _asked(target: float, optimism: float) -> float:
@@ -175,24 +230,27 @@ def _rows(runs: Sequence[Measurement], items: Sequence[str]) -> list[list[float]
 def price(runs: Sequence[Measurement], card: ModelCard, spec: TaskSpec, machine: Machine) -> Price:
     """Training and serving on the reference machine, from the tokens that were counted."""
     trained = sum(run.cost.train_tokens for run in runs) / len(runs)
-    flops = training_flops(card.n_params, round(trained))
+    whole = runs[0].cell.method == "full"
+    flops = training_flops(card.n_params, round(trained), all_weights=whole)
     tokens = sum(run.cost.input_tokens + run.cost.output_tokens for run in runs)
     answers = sum(len(run.predictions) for run in runs)
-    plain = [run for run in runs if not run.cost.train_tokens]
     return Price(
         training_usd=usd(flops / (machine.tflops * 1e12 * SERVING_UTILISATION), machine),
         serving_usd_per_month=serving_usd_per_month(
             card.n_params, tokens / max(1, answers), spec.needs.requests_per_month, machine
         ),
-        seconds_per_request=(
-            round(sum(run.cost.wall_s for run in plain) / sum(run.cell.n_eval for run in plain), 4)
-            if plain
-            else None
-        ),
         machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
         f" ({machine.price.checked if machine.price else 'no price'}),"
         f" {SERVING_UTILISATION:.0%} of peak",
     )
+
+
+def system_price(system: SystemSpec, spec: TaskSpec) -> Price:
+    """What the user says that a system of theirs costs; nothing is trained."""
+    asked = system.usd_per_request
+    month = None if asked is None else asked * spec.needs.requests_per_month
+    told = "no price in the spec" if asked is None else f"{asked:g} USD a request, as the spec says"
+    return Price(training_usd=0.0, serving_usd_per_month=month, machine=told)
 
 
 def curves(

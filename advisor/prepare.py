@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from probes.systems import read_systems
 
 from advisor.records import DataSummary
 from knowledge.errors import UserError
@@ -13,12 +15,12 @@ from knowledge.load import machines
 from knowledge.records import Machine as PricedMachine
 from probes.cards import card_of
 from probes.data import read_examples
-from probes.documents import read_documents
+from probes.documents import Documents, documents_of, read_documents
 from probes.ladder import fingerprint, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
-from probes.plan import Plan, Rung, label_set, make_plan
-from probes.records import Cell, Json, Prediction, Splits
-from probes.scoring import make_scorer
+from probes.plan import Plan, Question, Rung, label_set, make_plan
+from probes.records import Cell, Json, Measurement, Prediction, Splits
+from probes.scoring import Scorer, make_scorer
 from probes.spec import read_spec, spec_from_mapping
 from probes.split import split_examples, splits_fingerprint
 from probes.stats import minimum_detectable_difference
@@ -26,7 +28,7 @@ from probes.store import canonical_json, cell_key
 from probes.task import TaskSpec
 from probes.work import BATCH_TOKENS
 
-NUMBERS = 1
+NUMBERS = 2
 """Raised whenever a change to the code could change a measured number."""
 
 
@@ -61,6 +63,14 @@ class Task:
     splits: Splits
     fingerprint: str
     labels: tuple[str, ...]
+    documents: Documents = field(default_factory=Documents)
+    systems: tuple[Measurement, ...] = ()
+    """What the user's own systems answered on dev and test."""
+
+    @property
+    def question(self) -> Question:
+        """What a plan needs of the task."""
+        return Question(spec=self.spec, splits=self.splits, documents=self.documents)
 
     @property
     def scorer_files(self) -> list[str]:
@@ -103,6 +113,8 @@ class Prepared:
         whole = {
             "spec": self.task.spec.model_dump(mode="json"),
             "data": self.task.fingerprint,
+            "documents": self.task.documents.fingerprint,
+            "systems": sorted(found.key for found in self.task.systems),
             "weights": self.weights,
             "engine": self.engine,
         }
@@ -132,6 +144,7 @@ class Prepared:
                 )
                 | {"error_costs": spec.needs.error_costs, "scorer_files": self.task.scorer_files},
                 "data": self.task.fingerprint,
+                "documents": self.task.documents.fingerprint if "context" in cell.params else "",
                 "weights": self.weights[cell.rung],
                 "loading": {"dtype": ref.dtype, "quantization": ref.quantization},
                 "cell": cell.model_dump(mode="json", exclude={"role"}),
@@ -150,27 +163,28 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
     if flags is not None:
         spec = flags.applied(spec)
     examples, test = read_examples(spec, spec_path)
-    if spec.data.documents is not None:
-        read_documents(spec, spec_path)  # used by later methods; faults are told now
     splits = split_examples(examples, test)
+    documents = documents_of(read_documents(spec, spec_path), splits, spec.data.train)
     reference_machine(spec)
-    _check_references(spec, splits, spec_path)
+    scorer = make_scorer(spec, splits.train, spec_path.parent)
+    _check_references(spec, splits, scorer, spec_path)
     return Task(
         spec=spec,
         path=spec_path,
         splits=splits,
         fingerprint=splits_fingerprint(splits),
         labels=label_set(spec, splits.train),
+        documents=documents,
+        systems=tuple(read_systems(spec, spec_path, splits, scorer)),
     )
 
 
-def _check_references(spec: TaskSpec, splits: Splits, spec_path: Path) -> None:
+def _check_references(spec: TaskSpec, splits: Splits, scorer: Scorer, spec_path: Path) -> None:
     """Refuse references that the metric cannot read, and costs that no item has.
 
     Every reference of every split is scored as if a model had given it; only whether that can be
     done is looked at.
     """
-    scorer = make_scorer(spec, splits.train, spec_path.parent)
     if spec.metric != "command":
         for side in (splits.dev, splits.test):
             scorer([Prediction(item_id=each.item.id, text=each.output) for each in side], side)
@@ -227,6 +241,14 @@ def prepare(task: Task) -> Prepared:
         }
         rungs.append(Rung(ref=ref.model_copy(update=loading), card=card))
     rungs.sort(key=lambda rung: rung.card.n_params)
+    taken = {system.name for system in spec.systems} & {rung.ref.name for rung in rungs}
+    if taken:
+        raise UserError(
+            "E-SYSTEM-NAME",
+            f"a rung of the ladder is called '{min(taken)}' too",
+            place="systems",
+            hint="give the system another name",
+        )
     plan = _plan(task, rungs, machine, device)
     return Prepared(
         task=task,
@@ -248,9 +270,7 @@ def _plan(task: Task, rungs: list[Rung], machine: Machine, device: str) -> Plan:
     notes: list[str] = []
     for n_rungs in range(len(rungs), 0, -1):
         try:
-            plan = make_plan(
-                task.spec, task.splits, rungs[:n_rungs], device=device, cores=machine.cores
-            )
+            plan = make_plan(task.question, rungs[:n_rungs], machine, device)
             _check_memory(plan, machine, device)
         except UserError as error:
             if task.spec.ladder != "auto" or n_rungs == 1:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from probes.record import Record
-from probes.records import Cost, Estimate, Json
+from probes.records import Cost, Estimate, Json, Latency
 from probes.task import TaskSpec
 
 SCHEMA_VERSION = 1
@@ -16,10 +16,22 @@ Verdict = Literal["use", "nothing-is-enough", "not-enough-evidence"]
 FindingKind = Literal[
     "solved-by-prompting",
     "form-limited",
+    "knowledge-limited",
+    "retrieval-limited",
+    "reader-limited",
+    "steps-help",
+    "sampling-limited",
+    "compute-or-size",
     "data-limited",
     "capacity-limited",
+    "label-noise",
+    "task-ceiling",
     "tuning-helps",
     "tuning-hurts",
+    "lost-ability",
+    "suspect-labels",
+    "wrong-answers",
+    "ruled-out",
     "not-enough-evidence",
     "measurement-failed",
     "one-rung-only",
@@ -30,11 +42,11 @@ class Price(Record):
     """What an option costs."""
 
     training_usd: float
-    """Once: LoRA training with the chosen settings on the reference machine."""
-    serving_usd_per_month: float
-    """At the spec's request volume, the machine shared by the second."""
+    """Once: training with the chosen settings on the reference machine."""
+    serving_usd_per_month: float | None
+    """At the spec's request volume, the machine shared by the second; None where it is unknown."""
     seconds_per_request: float | None = None
-    """Measured in batches on this machine; not a latency at batch 1."""
+    """In batches; only in reports from before latency was measured for each option."""
     machine: str
     """The machine that the prices are for, and their date."""
 
@@ -65,8 +77,26 @@ class Option(Record):
     test_evidence: tuple[str, ...] = ()
     """Ids of the test measurements."""
     price: Price
+    latency: Latency | None = None
+    """On the machine that measured, of its first run."""
+    figures: dict[str, Estimate] = Field(default_factory=dict)
+    """Further figures of its first run: `recall@3`, `pass@8`."""
+    barred: tuple[str, ...] = ()
+    """Why the spec's needs rule it out; empty for an option that may be chosen."""
     evidence: tuple[str, ...]
     """Ids of the measurements behind it."""
+
+
+class Diagnosis(Record):
+    """A measurement that tells ceilings apart and can never be served: the oracle, for one."""
+
+    name: str
+    """`oracle @ pocket-s`."""
+    rung: str
+    method: str
+    quality: Estimate
+    """On the dev split."""
+    evidence: tuple[str, ...]
 
 
 class Comparison(Record):
@@ -115,6 +145,13 @@ class Advice(Record):
     reasons: tuple[Reason, ...] = ()
     why_not_cheaper: str = ""
     why_not_bigger: str = ""
+    ceilings: tuple[FindingKind, ...] = ()
+    """The findings that bind, the first one most: why nothing cheaper is enough, or why nothing
+    is."""
+    runners_up: tuple[str, ...] = ()
+    """Names of the next best options that may be chosen."""
+    data_work: tuple[str, ...] = ()
+    """What labelling or cleaning would be worth, where the measurements say."""
     next_step: str = ""
     what_would_change_it: tuple[str, ...] = ()
     domain: str = ""
@@ -172,6 +209,7 @@ class Report(Record):
     advice: Advice
     options: tuple[Option, ...]
     """Cheapest first."""
+    diagnoses: tuple[Diagnosis, ...] = ()
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
     curves: tuple[CurvePoint, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from advisor import belief, decide
@@ -12,10 +12,10 @@ from advisor.prepare import Prepared, now
 from advisor.records import Option
 from advisor.report.build import Inputs, build_report, dev_measurements
 from advisor.report.files import write_report
-from probes.driver import Driver, Limits
+from probes.driver import Driver, Limits, finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
-from probes.methods import Proposals, Situation
+from probes.methods import TRAINED, Proposals, Situation
 from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
@@ -43,6 +43,7 @@ def open_run(prepared: Prepared, folder: Path) -> RunStore:
     task = prepared.task
     frozen: dict[str, Json] = {
         "splits": task.splits.model_dump(mode="json"),
+        "documents": task.documents.model_dump(mode="json"),
         "plan": prepared.plan.model_dump(mode="json"),
         "origin": {
             "spec_path": str(task.path.resolve()),
@@ -99,6 +100,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
         if rung.ref.source == "hub":
             yield Event(kind="note", payload={"text": f"fetching {rung.ref.location}"})
             snapshot(rung.ref)
+    yield from _publish_systems(prepared, store, "dev", names=None)
     situations = _situations(prepared)
     with _executor(prepared, store) as executor:
         driver = Driver(
@@ -126,6 +128,19 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
     )
 
 
+def _publish_systems(
+    prepared: Prepared, store: RunStore, split: str, names: Collection[str] | None
+) -> Iterator[Event]:
+    """Put what the user's systems answered on a split beside the cells; all, or those named."""
+    for found in prepared.task.systems:
+        wanted = names is None or found.cell.rung in names
+        if found.cell.split == split and wanted:
+            cached = store.measurement(found.key) is not None
+            if not cached:
+                store.publish(found)
+            yield finished(found, cached=cached)
+
+
 def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
     threads = str(prepared.plan.threads)
     env = dict(os.environ) | {
@@ -147,9 +162,9 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
 
 def _situations(prepared: Prepared) -> dict[str, Situation]:
     """Each rung's situation, the largest rung first: the longest job should not start last."""
-    task, battery = prepared.task, prepared.plan.battery
+    battery, memory_bytes = prepared.plan.battery, prepared.machine.memory_bytes
     return {
-        rung.ref.name: situation_of(task.spec, task.splits, rung, battery)
+        rung.ref.name: situation_of(prepared.task.question, rung, battery, memory_bytes)
         for rung in reversed(prepared.rungs)
     }
 
@@ -223,6 +238,8 @@ def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[
         opening: Json = {"time": now(), "options": declared["options"], "cells": keys}
         store.log_test_opening(opening)
         yield Event(kind="test-opened", payload=opening)
+    systems = {option.rung for option in final if option.method == "existing"}
+    yield from _publish_systems(prepared, store, "test", systems)
     yield from driver.run({rung: _once(batch) for rung, batch in cells.items()})
 
 
@@ -235,15 +252,17 @@ def final_cells(
 ) -> dict[str, list[Cell]]:
     """The finalists' test cells by rung: each dev run again on the test items.
 
-    A LoRA run is not trained again: the adapter that was measured on dev is loaded.
+    A trained run is not trained again: the adapter that was measured on dev is loaded.
     """
     n_test = min(len(prepared.task.splits.test), prepared.plan.battery.max_test)
     cells: dict[str, list[Cell]] = {}
     for option in options:
+        if option.method == "existing":
+            continue
         runs, _ = belief.chosen_runs(dev, option.rung, option.method)
         for run in runs:
             changes = {"split": "test", "n_eval": n_test, "role": "final"}
-            if option.method == "lora":
+            if option.method in TRAINED:
                 changes["adapter"] = run.key
             cells.setdefault(option.rung, []).append(run.cell.model_copy(update=changes))
     return cells

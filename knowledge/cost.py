@@ -17,6 +17,8 @@ class Work:
 
     train_tokens: int = 0
     """Tokens that pass forward and backward, epochs counted."""
+    all_weights: bool = False
+    """Whether every weight is trained, or adapters only."""
     train_steps: int = 0
     prefill_tokens: int = 0
     """Prompt tokens of evaluation."""
@@ -26,13 +28,13 @@ class Work:
     """Forward passes of evaluation, each over a batch."""
 
 
-def training_flops(n_params: int, tokens: int) -> float:
-    """Operations of LoRA training without checkpointing: 4 N a token.
+def training_flops(n_params: int, tokens: int, *, all_weights: bool = False) -> float:
+    """Operations of training without checkpointing: 4 N a token for LoRA, 6 N for all weights.
 
-    Forward 2 N and the gradient with respect to activations 2 N; the frozen weights need no
-    gradient of their own (Kaplan et al., arXiv 2001.08361, count 6 N for full training).
+    Forward 2 N, the gradient with respect to activations 2 N, and 2 N for that of the weights,
+    which frozen ones do not need (Kaplan et al., arXiv 2001.08361, count 6 N for full training).
     """
-    return 4.0 * n_params * tokens
+    return (6.0 if all_weights else 4.0) * n_params * tokens
 
 
 def inference_flops(n_params: int, tokens: int) -> float:
@@ -42,7 +44,8 @@ def inference_flops(n_params: int, tokens: int) -> float:
 
 def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> float:
     """Predicted wall time of one cell in a warm worker of so many threads, in seconds."""
-    train = training_flops(n_params, work.train_tokens) / speed.flops_per_s_train
+    flops = training_flops(n_params, work.train_tokens, all_weights=work.all_weights)
+    train = flops / speed.flops_per_s_train
     infer = inference_flops(n_params, work.prefill_tokens + work.output_tokens)
     return (
         speed.cell_overhead_s

@@ -26,6 +26,16 @@ def training_peak_bytes(
     return int(weights_bytes(card, bytes_per_param) + adapters + 4 * values + logits)
 
 
+def full_training_peak_bytes(card: ModelCard, *, tokens: int) -> int:
+    """Rough peak of training all weights in fp32 with AdamW, in bytes.
+
+    Weights, gradients and two moments (16 B a parameter), the copy that the base is restored from
+    (4 B), activations as for LoRA, and fp32 logits at a quarter of the tokens.
+    """
+    values = card.n_layers * tokens * (10 * card.hidden_size + 4 * card.intermediate_size)
+    return int(20 * card.n_params + 4 * values + 3 * tokens * card.vocab_size)
+
+
 def inference_peak_bytes(card: ModelCard, *, tokens: int, bytes_per_param: float) -> int:
     """Rough peak of a forward pass over `tokens` tokens with a key-value cache, in bytes."""
     head = card.hidden_size // card.n_heads

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from knowledge.errors import UserError
 from probes.files import open_regular
-from probes.records import Passage
+from probes.record import Record
+from probes.records import Passage, Splits
+from probes.retrieval import silver_passages
 from probes.sinks import file_name, one_line
 from probes.spec import resolve
 from probes.tables import missing_column, read_table, row_error
@@ -17,8 +23,58 @@ from probes.task import TaskSpec
 from probes.turns import text_of
 
 PASSAGE_CHARS = 1_000
+MIN_SILVER_SHARE = 0.5
+"""Share of items whose answer must be found in some passage before silver passages are used."""
 MAX_DOCUMENT_BYTES = 50 * 2**20
 MAX_DOCUMENTS = 100_000
+
+
+class Documents(Record):
+    """The user's documents, and which passages answer which items."""
+
+    passages: tuple[Passage, ...] = ()
+    gold: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Passage ids by item id, for dev and test items."""
+    kind: Literal["given", "silver", "none"] = "none"
+    """`given`: named in the data; `silver`: guessed, since the answer stands in the passage."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the passages and of what is known about them; "" where there are none."""
+        if not self.passages:
+            return ""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def documents_of(passages: Sequence[Passage], splits: Splits, place: str) -> Documents:
+    """The passages with the gold ids of dev and test items, or silver ones where none are given.
+
+    Raises:
+        UserError: E-DATA-GOLD, for the id of a passage that is not there.
+    """
+    if not passages:
+        return Documents()
+    known = {passage.id for passage in passages}
+    for example in (*splits.train, *splits.dev, *splits.test):
+        for name in example.gold_passages:
+            if name not in known:
+                raise UserError(
+                    "E-DATA-GOLD",
+                    f"no passage is called '{one_line(name, 60)}'",
+                    place=f"{place}:{example.row}",
+                    hint="gold passages are ids of `data.documents`",
+                )
+    held_out = (*splits.dev, *splits.test)
+    given = {each.item.id: each.gold_passages for each in held_out if each.gold_passages}
+    if given:
+        return Documents(passages=tuple(passages), gold=given, kind="given")
+    silver = silver_passages(held_out, passages)
+    enough = len(silver) >= MIN_SILVER_SHARE * len(held_out)
+    return Documents(
+        passages=tuple(passages),
+        gold=silver if enough else {},
+        kind="silver" if enough else "none",
+    )
 
 
 def read_documents(spec: TaskSpec, spec_path: Path) -> tuple[Passage, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from knowledge.errors import UserError
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
-from probes.methods import Proposals
+from probes.methods import TRAINED, Proposals
 from probes.records import Cell, Event, Json, Measurement
 from probes.store import RunStore
 
@@ -208,7 +208,7 @@ def _user_error(text: str) -> UserError:
 
 def saves_adapter(cell: Cell) -> bool:
     """True for runs that may become finalists: their adapter is kept for the test split."""
-    return cell.method == "lora" and cell.role == "repeat" and cell.adapter is None
+    return cell.method in TRAINED and cell.role == "repeat" and cell.adapter is None
 
 
 def described(cell: Cell) -> Json:

@@ -7,14 +7,18 @@ from pathlib import Path
 
 from knowledge.errors import UserError
 from knowledge.load import speeds
+from knowledge.memory import full_training_peak_bytes
 from knowledge.records import ModelCard
 from probes.batteries import BATTERIES
+from probes.documents import Documents
 from probes.ladder import SMALL
-from probes.methods import METHODS, Battery, Proposals, Situation, method
+from probes.machine import Machine
+from probes.methods import METHODS, Battery, Proposals, Situation, method, observed
 from probes.record import Record
 from probes.records import Cell, Estimate, Example, Measurement, Splits
+from probes.retrieval import available_retrievers
 from probes.task import ModelRef, TaskSpec
-from probes.work import PlannedCell, planned, speed_key
+from probes.work import MICRO_TOKENS, PlannedCell, planned, speed_key
 
 LENGTH_SAMPLE = 500
 """Training examples whose lengths are counted for a plan."""
@@ -43,6 +47,14 @@ class Rung(Record):
     card: ModelCard
 
 
+class Question(Record):
+    """What is asked on which data: all that a plan needs beside the rungs."""
+
+    spec: TaskSpec
+    splits: Splits
+    documents: Documents = Documents()
+
+
 def threads_and_workers(
     rungs: Sequence[Rung], cores: int, asked: int | None, device: str
 ) -> tuple[int, int]:
@@ -58,26 +70,20 @@ def threads_and_workers(
     return threads, max(1, min(len(rungs), cores // threads)) if tiny else 1
 
 
-def make_plan(
-    spec: TaskSpec,
-    splits: Splits,
-    rungs: Sequence[Rung],
-    *,
-    device: str,
-    cores: int,
-) -> Plan:
+def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, device: str) -> Plan:
     """The most thorough battery whose predicted time fits `budget.probe_minutes`.
 
     Raises:
         UserError: E-BUDGET-MINUTES, where even the smallest battery does not fit.
     """
-    threads, workers = threads_and_workers(rungs, cores, spec.hardware.threads, device)
+    spec, splits = question.spec, question.splits
+    threads, workers = threads_and_workers(rungs, machine.cores, spec.hardware.threads, device)
     budget = spec.budget.probe_minutes * 60
     for battery in BATTERIES:
         cells = [
             planned(cell, situation, rung.card, device, threads)
             for rung in rungs
-            for situation in [situation_of(spec, splits, rung, battery)]
+            for situation in [situation_of(question, rung, battery, machine.memory_bytes)]
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
         ]
         seconds = _wall_seconds(cells, rungs, workers, device)
@@ -118,13 +124,16 @@ def _wall_seconds(
     return max(loads)
 
 
-def situation_of(spec: TaskSpec, splits: Splits, rung: Rung, battery: Battery) -> Situation:
+def situation_of(question: Question, rung: Rung, battery: Battery, memory_bytes: int) -> Situation:
     """What the methods are told about this rung and task.
 
-    Lengths are those of the first LENGTH_SAMPLE training examples, a random sample by the order of
-    the split.
+    Lengths are those of the first LENGTH_SAMPLE training examples and passages, a random sample of
+    the examples by the order of the split. Full fine-tuning is taken to fit where its rough peak
+    stays within half of the memory.
     """
+    spec, splits, documents = question.spec, question.splits, question.documents
     count = token_counter(rung.ref)
+    passages = sorted(count(passage.text) for passage in documents.passages[:LENGTH_SAMPLE])
     sample = splits.train[:LENGTH_SAMPLE]
     inputs = sorted(count(example.item.text) for example in sample)
     outputs = sorted(count(example.output) for example in sample)
@@ -143,6 +152,12 @@ def situation_of(spec: TaskSpec, splits: Splits, rung: Rung, battery: Battery) -
         tokens_per_output=outputs[int(0.95 * (len(outputs) - 1))] + 1,
         mean_tokens=round(instruction + sum(inputs) / len(inputs) + 8, 1),
         quantization=rung.ref.quantization,
+        n_passages=len(documents.passages),
+        tokens_per_passage=passages[int(0.95 * (len(passages) - 1))] + 1 if passages else 0,
+        retrievers=available_retrievers() if passages else (),
+        gold=documents.kind,
+        full_fits=rung.ref.quantization == "none"
+        and full_training_peak_bytes(rung.card, tokens=MICRO_TOKENS) < memory_bytes / 2,
         battery=battery,
         seed=spec.seed,
     )
@@ -180,9 +195,12 @@ def _tokenizer_folder(ref: ModelRef) -> Path | None:
 
 
 def rung_proposals(situation: Situation) -> Proposals:
-    """The cells of all methods on one rung, cheapest method first."""
+    """The cells of all methods on one rung, in the order of METHODS."""
+    known: dict[str, list[Measurement]] = {}
     for name in METHODS:
-        yield from method(name).propose(situation)
+        seen: list[Measurement] = []
+        yield from observed(method(name).propose(situation, known), seen)
+        known[name] = seen
 
 
 def imagined_cells(situation: Situation) -> Iterator[Cell]:

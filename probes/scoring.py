@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from probes import judges
-from probes.readings import Labels, normalise
+from probes.readings import Labels
 from probes.records import Example, Prediction, Score
 from probes.task import MetricName, TaskSpec, TaskType
 from probes.user_scorer import run_scorer
@@ -192,19 +191,3 @@ def cost_weighted(
     if sum(weights) <= 0:
         raise ValueError("no item has a cost")
     return sum(w * s.quality for w, s in zip(weights, scores, strict=True)) / sum(weights)
-
-
-def failure_kind(score: Score, prediction: Prediction, example: Example) -> str:
-    """`empty`, `form` (does not parse), `near-miss`, `wrong`, or "" for an answer that is right.
-
-    Near: half of the content right, the reference inside the answer, or four fifths alike.
-    """
-    if not prediction.text.strip():
-        return "empty"
-    if not score.form:
-        return "form"
-    if score.quality >= 1:
-        return ""
-    given, wanted = normalise(prediction.text[:500]), normalise(example.output[:500])
-    alike = f" {wanted} " in f" {given} " or SequenceMatcher(None, given, wanted).ratio() >= 0.8
-    return "near-miss" if score.content >= 0.5 or alike else "wrong"

@@ -1,10 +1,10 @@
-"""What a spec must hold to beyond the types of its fields: secrets, version, keys, fit, ladder."""
+"""What a spec must hold to beyond the types of its fields: secrets, version, keys, fit, names."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from probes.record import Record
 from probes.scoring import METRICS, fits
@@ -29,6 +29,7 @@ def check_rules(value: dict[str, Any], origin: Origin) -> None:
     _check_keys(value, TaskSpec, (), origin)
     _check_task(value, origin)
     _check_ladder(value.get("ladder", "auto"), origin)
+    _check_systems(value.get("systems"), origin)
 
 
 def _check_secrets(value: Any, loc: Loc, origin: Origin) -> None:
@@ -74,8 +75,15 @@ def _check_keys(value: dict[str, Any], record: type[Record], loc: Loc, origin: O
             hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(names)}"
             raise origin.error("UNKNOWN-KEY", "unknown key", here, hint=hint)
         kind = record.model_fields[key].annotation
-        if isinstance(kind, type) and issubclass(kind, Record) and isinstance(part, dict):
-            _check_keys(part, kind, here, origin)
+        places: list[tuple[Loc, Any]] = [(here, part)]
+        if get_origin(kind) is list:
+            kind = get_args(kind)[0]
+            listed = part if isinstance(part, list) else []
+            places = [((*here, index), each) for index, each in enumerate(listed)]
+        if isinstance(kind, type) and issubclass(kind, Record):
+            for place, each in places:
+                if isinstance(each, dict):
+                    _check_keys(each, kind, place, origin)
 
 
 def _check_task(value: dict[str, Any], origin: Origin) -> None:
@@ -119,6 +127,18 @@ def _check_ladder(ladder: Any, origin: Origin) -> None:
             what = f"{brief(entry)} is there twice"
             raise origin.error("LADDER", what, here, hint="keep one of them")
         seen.add(bare)
+
+
+def _check_systems(systems: Any, origin: Origin) -> None:
+    seen: set[str] = set()
+    for index, system in enumerate(systems if isinstance(systems, list) else []):
+        name = system.get("name") if isinstance(system, dict) else None
+        if not isinstance(name, str):
+            continue  # pydantic says so
+        if name in seen:
+            what, hint = f"{brief(name)} is there twice", "give each system a name of its own"
+            raise origin.error("SYSTEM", what, ("systems", index, "name"), hint=hint)
+        seen.add(name)
 
 
 def _ladder_fault(entry: str) -> tuple[str, str] | None:

@@ -44,6 +44,9 @@ def translated(details: dict[str, Any], value: dict[str, Any], origin: Origin) -
     if kind == "string_too_long":
         what = f"the text has {len(str(given))} characters"
         return origin.error("VALUE", what, loc, hint=f"at most {context['max_length']}")
+    if kind == "too_long":
+        what = f"the list has {context['actual_length']} entries"
+        return origin.error("VALUE", what, loc, hint=f"at most {context['max_length']}")
     if kind == "string_pattern_mismatch":
         hint = "lower-case letters, digits, `.`, `_`, `-`; at most 64; a letter or digit first"
         return origin.error("VALUE", f"{brief(given)} is not a short name", loc, hint=hint)

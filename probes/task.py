@@ -30,6 +30,7 @@ MetricName = Literal[
     "function_call",
     "command",
 ]
+ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class Columns(Record):
@@ -120,12 +121,29 @@ class ModelRef(Record):
     """Number of parameters, 0 where it is not known before loading."""
 
 
+class SystemSpec(Record):
+    """A model or prompt that is in use already, compared by a file of its answers."""
+
+    name: ShortName
+    """Name in reports: lower-case letters, digits, `.`, `_`, `-`."""
+    predictions: str
+    """File of its answers, relative to the spec: .jsonl, .json, .csv, .tsv or .parquet. The input
+    in a column as in the training data (or the item's `id`), the answer in `prediction`, `answer`,
+    `output` or `response`, and, where measured, the seconds it took in `latency_s`."""
+    usd_per_request: float | None = Field(default=None, ge=0)
+    """What one request costs, in US dollars; left out where it is not known."""
+    latency_s: float | None = Field(default=None, gt=0)
+    """Median time for one answer as you measured it, in seconds, where no row has its own."""
+    on_premises: bool = False
+    """True where it runs on machines of your own, so that the data does not leave them."""
+
+
 class TaskSpec(Record):
     """A question to the advisor: the task, the data, the needs, the machine, the budget."""
 
     version: Literal[1]
     """Version of this format."""
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    name: ShortName
     """Short name: lower-case letters, digits, `.`, `_`, `-`."""
     task_type: TaskType
     instruction: Annotated[str, StringConstraints(max_length=20_000)] = ""
@@ -142,6 +160,8 @@ class TaskSpec(Record):
     budget: Budget = Budget()
     ladder: str | list[str] = "auto"
     """`auto`, the name of a ladder, or a list of Hub ids (`owner/name@revision`) and folders."""
+    systems: list[SystemSpec] = Field(default_factory=list, max_length=8)
+    """Models or prompts in use already, each with a file of its answers to the same inputs."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @field_validator("version", mode="before")

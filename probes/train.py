@@ -1,11 +1,11 @@
-"""The training loop, written once: adapters on a frozen base, loss on answer tokens only."""
+"""The training loop, written once: adapters or all weights, loss on answer tokens only."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
+from probes.asking import put
 from probes.failures import PromptTooLong, TrainingDiverged
 from probes.methods import Request
+from probes.models import Conversation
 from probes.models.hf import HfModel
-from probes.prompt import conversation
-from probes.records import Example, Json, Prediction
+from probes.records import Json, Prediction
+from probes.work import MICRO_TOKENS
 
-MICRO_TOKENS = 4096
-"""Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
 WARM_UP_SHARE = 0.1
 CLIP_NORM = 1.0
 MEGA_BATCHES = 8
@@ -37,24 +37,35 @@ class TokenisedExample:
     """How many of the last tokens are the answer, end of turn included."""
 
 
+WEIGHTS_FILE = "weights.safetensors"
+
+
 @dataclass
 class Run:
-    """What training left behind; the adapter is on the model until the context ends."""
+    """What training left behind; it is on the model until the context ends."""
 
-    peft_model: Any
+    trained: Any
+    """The PEFT model, or the bare one where all weights were trained."""
     keep_going: bool = True
     last_predictions: list[Prediction] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
     train_tokens: int = 0
 
     def save(self, folder: Path) -> None:
-        """Write the adapter as an ordinary PEFT folder (adapter_config.json and safetensors)."""
-        self.peft_model.save_pretrained(folder, safe_serialization=True)
+        """Write an ordinary PEFT folder, or all weights as one safetensors file."""
+        if hasattr(self.trained, "peft_config"):
+            self.trained.save_pretrained(folder, safe_serialization=True)
+            return
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach() for name, value in self.trained.named_parameters()}
+        save_file(weights, folder / WEIGHTS_FILE)
 
 
 @contextmanager
 def adapted(request: Request) -> Iterator[Run]:
-    """The request's model with a LoRA adapter, trained or loaded; the bare base afterwards.
+    """The request's model, tuned or with what was saved of it; the bare base afterwards.
 
     Raises:
         PromptTooLong: no training example fits the context.
@@ -62,16 +73,47 @@ def adapted(request: Request) -> Iterator[Run]:
     """
     language_model = request.model
     assert isinstance(language_model, HfModel)
+    whole = request.cell.params.get("trainable") == "all"
+    with (_all_weights if whole else _with_adapter)(language_model, request) as trained:
+        run = Run(trained)
+        if request.load_adapter is None:
+            _train(language_model, request, run)
+        yield run
+
+
+@contextmanager
+def _with_adapter(language_model: HfModel, request: Request) -> Iterator[Any]:
     base = language_model.model
     peft_model = _load(base, request.load_adapter) if request.load_adapter else _new(base, request)
     language_model.model = peft_model
     try:
-        run = Run(peft_model)
-        if request.load_adapter is None:
-            _train(language_model, request, run)
-        yield run
+        yield peft_model
     finally:
         language_model.model = peft_model.unload()
+
+
+@contextmanager
+def _all_weights(language_model: HfModel, request: Request) -> Iterator[Any]:
+    base = language_model.model
+    kept = {name: value.detach().clone() for name, value in base.named_parameters()}
+    try:
+        if request.load_adapter:
+            from safetensors.torch import load_file
+
+            _copy_weights(base, load_file(request.load_adapter / WEIGHTS_FILE))
+        else:
+            base.requires_grad_(True)
+        yield base
+    finally:
+        base.requires_grad_(False)
+        _copy_weights(base, kept)
+
+
+@torch.no_grad()
+def _copy_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    for name, value in model.named_parameters():
+        value.copy_(weights[name])
+        value.grad = None
 
 
 def _load(base: Any, folder: Path) -> Any:
@@ -102,7 +144,11 @@ def derived_seed(seed: int, purpose: str) -> int:
 
 def _train(model: HfModel, request: Request, run: Run) -> None:
     params = request.cell.params
-    tokenised = [encode_example(model, request.instruction, example) for example in request.train]
+    asked = put(request, [example.item for example in request.train])
+    tokenised = [
+        encode_example(model, each.turns, example.output)
+        for each, example in zip(asked, request.train, strict=True)
+    ]
     examples = [example for example in tokenised if len(example.ids) <= model.context_tokens]
     if not examples:
         shortest = min(len(example.ids) for example in tokenised)
@@ -112,7 +158,7 @@ def _train(model: HfModel, request: Request, run: Run) -> None:
     steps = Steps(
         n_examples=len(examples), batch_size=int(params["batch_size"]), epochs=int(params["epochs"])
     )
-    trainable = [weight for weight in run.peft_model.parameters() if weight.requires_grad]
+    trainable = [weight for weight in run.trained.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(
         trainable, lr=float(params["learning_rate"]), weight_decay=0.0, fused=True
     )
@@ -123,7 +169,7 @@ def _train(model: HfModel, request: Request, run: Run) -> None:
         for batch in batches(examples, steps.batch_size, order):
             for group in optimiser.param_groups:
                 group["lr"] = float(params["learning_rate"]) * steps.rate_factor(step)
-            losses.append(_step(run.peft_model, batch, optimiser, trainable, step))
+            losses.append(_step(run.trained, batch, optimiser, trainable, step))
             run.train_tokens += sum(len(example.ids) for example in batch)
             step += 1
             request.progress(step, steps.total, "training steps")
@@ -138,7 +184,7 @@ def _worth_going_on(model: HfModel, request: Request, run: Run, epoch: int) -> b
     if checkpoint is None:
         return True
     run.last_predictions = model.generate(
-        [conversation(request.instruction, item) for item in checkpoint.items],
+        [each.turns for each in put(request, checkpoint.items)],
         [item.id for item in checkpoint.items],
         max_new_tokens=request.max_new_tokens,
         progress=lambda done, total, what: request.progress(done, total, "checkpoint answers"),
@@ -146,10 +192,10 @@ def _worth_going_on(model: HfModel, request: Request, run: Run, epoch: int) -> b
     return checkpoint.keep_going(epoch, run.last_predictions)
 
 
-def encode_example(model: HfModel, instruction: str, example: Example) -> TokenisedExample:
+def encode_example(model: HfModel, turns: Conversation, output: str) -> TokenisedExample:
     """Prompt and answer as tokens, however long."""
-    prompt = model.encode(conversation(instruction, example.item))
-    answer = model.encode_answer(example.output)
+    prompt = model.encode(turns)
+    answer = model.encode_answer(output)
     return TokenisedExample(ids=(*prompt, *answer), n_answer=len(answer))
 
 
@@ -190,7 +236,7 @@ def batches(
 
 
 def _step(
-    peft_model: Any,
+    trained: Any,
     batch: Sequence[TokenisedExample],
     optimiser: torch.optim.Optimizer,
     trainable: Sequence[torch.Tensor],
@@ -200,7 +246,7 @@ def _step(
     n_answer = sum(example.n_answer for example in batch)
     total = 0.0
     for part in micro_batches(batch):
-        loss = answer_loss(peft_model, part) / n_answer
+        loss = answer_loss(trained, part) / n_answer
         loss.backward()
         total += float(loss.detach())
     if not math.isfinite(total):
@@ -219,13 +265,13 @@ def micro_batches(batch: Sequence[TokenisedExample]) -> Iterator[Sequence[Tokeni
         yield batch[at : at + size]
 
 
-def answer_loss(peft_model: Any, batch: Sequence[TokenisedExample]) -> torch.Tensor:
+def answer_loss(trained: Any, batch: Sequence[TokenisedExample]) -> torch.Tensor:
     """Sum of the cross-entropy over answer tokens, in nats.
 
     The output head runs at answer positions only, unless the architecture does something between
     the head and the loss (soft-capping, scaling); then its own forward pass is used.
     """
-    model = peft_model.get_base_model()
+    model = trained.get_base_model() if hasattr(trained, "peft_config") else trained
     device = next(model.parameters()).device
     width = max(len(example.ids) for example in batch)
     ids = torch.zeros((len(batch), width), dtype=torch.long)

@@ -6,7 +6,11 @@ import math
 
 from knowledge.cost import Work, cell_seconds
 from knowledge.load import speeds
-from knowledge.memory import inference_peak_bytes, training_peak_bytes
+from knowledge.memory import (
+    full_training_peak_bytes,
+    inference_peak_bytes,
+    training_peak_bytes,
+)
 from knowledge.records import ModelCard
 from probes.methods import Situation
 from probes.record import Record
@@ -15,6 +19,8 @@ from probes.records import Cell
 BATCH_TOKENS = 6144
 """Tokens of one evaluation batch, padding counted. Part of every cell's key: the size of a batch
 can change a greedy answer in its last bit."""
+MICRO_TOKENS = 4096
+"""Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
 LABEL_TOKENS = 4
 """Tokens of one candidate, where its tokenizer is not at hand."""
 
@@ -41,13 +47,16 @@ def planned(
     speed = speeds()[speed_key(device)]
     tokens = work.train_tokens + work.prefill_tokens + work.output_tokens
     width = situation.tokens_per_input * (1 + int(cell.params.get("shots", 0)))
+    width += passages_in(cell, situation) * situation.tokens_per_passage
     bytes_per_param = 0.6 if situation.quantization == "nf4" else 4.0 if device == "cpu" else 2.0
-    if work.train_tokens:
+    if work.all_weights:
+        memory = full_training_peak_bytes(card, tokens=MICRO_TOKENS)
+    elif work.train_tokens:
         memory = training_peak_bytes(
             card,
             rank=int(cell.params["rank"]),
-            tokens=min(4096, 16 * (situation.tokens_per_input + situation.tokens_per_output)),
-            answer_tokens=min(4096, 16 * situation.tokens_per_output),
+            tokens=min(MICRO_TOKENS, 16 * (width + situation.tokens_per_output)),
+            answer_tokens=min(MICRO_TOKENS, 16 * situation.tokens_per_output),
             bytes_per_param=bytes_per_param,
         )
     else:
@@ -62,26 +71,37 @@ def planned(
     )
 
 
+def passages_in(cell: Cell, situation: Situation) -> int:
+    """How many passages a prompt of the cell holds; one for the oracle."""
+    context = cell.params.get("context")
+    if context == "retrieved":
+        return int(cell.params["k"])
+    return {"all": situation.n_passages, "oracle": 1}.get(str(context), 0)
+
+
 def work_of(cell: Cell, situation: Situation) -> Work:
     """Tokens, steps and forward passes of one cell."""
-    shots = int(cell.params.get("shots", 0))
-    per_item = situation.mean_tokens + situation.tokens_per_output
-    prompt = situation.mean_tokens + shots * per_item
-    width = prompt + situation.tokens_per_output
-    batches = math.ceil(cell.n_eval * width / BATCH_TOKENS)
-    if cell.params.get("decoding") == "choices":
+    params = cell.params
+    prompt = situation.mean_tokens + passages_in(cell, situation) * situation.tokens_per_passage
+    trained = prompt + situation.tokens_per_output
+    prompt += int(params.get("shots", 0)) * (situation.mean_tokens + situation.tokens_per_output)
+    samples = int(params.get("samples", 1))
+    written = situation.tokens_per_output + int(params.get("steps_tokens", 0))
+    batches = math.ceil(cell.n_eval * samples * (prompt + written) / BATCH_TOKENS)
+    if params.get("decoding") == "choices":
         answers = cell.n_eval * max(1, len(situation.labels)) * LABEL_TOKENS
         calls = batches * 2
     else:
-        answers = cell.n_eval * situation.tokens_per_output
-        calls = batches * situation.tokens_per_output
-    epochs = 0 if cell.adapter else int(cell.params.get("epochs", 0))
-    checks = max(0, epochs - 1) if "prune_below" in cell.params else 0
+        answers = cell.n_eval * samples * written
+        calls = batches * written
+    epochs = 0 if cell.adapter else int(params.get("epochs", 0))
+    checks = max(0, epochs - 1) if "prune_below" in params else 0
     check_share = 1 + checks * min(1.0, 100 / cell.n_eval)
     return Work(
-        train_tokens=round(cell.n_train * per_item * epochs),
+        train_tokens=round(cell.n_train * trained * epochs),
+        all_weights=epochs > 0 and params.get("trainable") == "all",
         train_steps=math.ceil(cell.n_train / 16) * epochs,
-        prefill_tokens=round(cell.n_eval * prompt * check_share),
+        prefill_tokens=round(cell.n_eval * samples * prompt * check_share),
         output_tokens=round(answers * check_share),
         forward_calls=round(calls * check_share),
     )

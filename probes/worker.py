@@ -13,12 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from probes.documents import Documents
 from probes.executors.child import serve
 from probes.failures import CellFailure
+from probes.figures import recall_figures, sampling_figures
 from probes.methods import Answers, Checkpoint, Request, method
 from probes.models import LanguageModel
 from probes.record import Record
 from probes.records import Cell, Cost, Example, Json, Measurement, Prediction, Score, Splits
+from probes.retrieval import Library
 from probes.scoring import Scorer, make_scorer
 from probes.store import RunStore, canonical_json
 from probes.summary import summarise
@@ -69,6 +72,8 @@ class Worker:
         self.setup = _frozen(store, f"rung-{rung}", RungSetup)
         self.spec = _frozen(store, "spec", TaskSpec)
         self.splits = _frozen(store, "splits", Splits)
+        self.documents = _frozen(store, "documents", Documents)
+        self.library = Library(self.documents.passages) if self.documents.passages else None
         self.scorer: Scorer = make_scorer(
             self.spec, self.splits.train, Path(self.setup.spec_folder)
         )
@@ -122,12 +127,15 @@ class Worker:
         return Request(
             model=model,
             cell=cell,
+            task_type=self.spec.task_type,
             instruction=self.spec.instruction,
             labels=self.setup.labels,
             train=self.splits.train[: cell.n_train],
             items=[example.item for example in examples],
             max_new_tokens=longest_answer(model, self.splits.train),
             progress=progress,
+            library=self.library,
+            gold=self.documents.gold if cell.params.get("context") == "oracle" else {},
             checkpoint=self._checkpoint(cell, examples, history),
             load_adapter=Path(load) if load else None,
             save_adapter=Path(save) if save else None,
@@ -168,6 +176,11 @@ class Worker:
             form=figures["form"],
             content=figures["content"],
             quality=figures["quality"],
+            figures={
+                **recall_figures(answers.predictions, self.documents.gold),
+                **sampling_figures(answers.predictions, self.scorer, seen),
+            },
+            latency=answers.latency,
             scores=tuple(scores),
             predictions=tuple(answers.predictions),
             history=tuple(answers.history),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -183,16 +184,30 @@ class Pace:
 
 
 def _label(payload: Json) -> str:
-    params = payload["params"]
-    if payload["method"] == "few_shot":
-        settings = f"k={params['shots']} {params['selection']} {params['decoding']}"
-    elif payload["method"] == "lora":
-        rate = params["learning_rate"]
-        settings = f"r={params['rank']} lr={rate:.1e} ep={params['epochs']} n={payload['n_train']}"
-    else:
-        settings = f"{params['decoding']}{' labels listed' if params['list_labels'] else ''}"
+    settings = " ".join(_settings(payload["params"], payload["n_train"]))
     test = " on test" if payload["split"] == "test" else ""
     return f"{payload['rung']} {payload['method'].replace('_', '-')} {settings}{test}"
+
+
+def _settings(params: Json, n_train: int) -> Iterator[str]:
+    """What sets this cell apart from others of its method, in short words."""
+    if "shots" in params:
+        yield f"k={params['shots']} {params['selection']}"
+    if params.get("context") == "retrieved":
+        yield f"{params['retriever']} k={params['k']}"
+    elif "context" in params:
+        yield f"{params['context']} passages"
+    if "samples" in params:
+        yield f"{params['samples']} samples by {params['chooser']}"
+    if "learning_rate" in params:
+        rank = f"r={params['rank']} " if "rank" in params else ""
+        yield f"{rank}lr={params['learning_rate']:.1e} ep={params['epochs']} n={n_train}"
+    elif params.get("decoding") == "choices":
+        yield "choices"
+    if params.get("list_labels"):
+        yield "labels listed"
+    if "trigger" in params:
+        yield "in short" if len(params["trigger"]) < 20 else "with a sign"
 
 
 def _figure(payload: Json, name: str) -> str:

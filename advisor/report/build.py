@@ -5,17 +5,19 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import advisor
 from advisor import belief, decide
+from advisor.advice import advise
 from advisor.findings import Evidence, findings
 from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
+from probes.documents import Documents
 from probes.plan import Plan
 from probes.record import Record
 from probes.records import Cost, Example, Json, Measurement, Splits
@@ -34,6 +36,7 @@ class Inputs:
     run: str
     spec: TaskSpec
     splits: Splits
+    documents: Documents
     plan: Plan
     origin: Json
     cards: Mapping[str, ModelCard]
@@ -57,6 +60,7 @@ class Inputs:
             run=store.folder.name,
             spec=spec,
             splits=_frozen(store, "splits", Splits),
+            documents=_frozen(store, "documents", Documents),
             plan=_frozen(store, "plan", Plan),
             origin=origin,
             cards={card.name: card for card in cards},
@@ -106,6 +110,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
+    told = findings(Evidence(spec, options, runs, dev, examples, inputs.documents))
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),
@@ -117,16 +122,17 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         rehearsal=rehearsal,
         spec=spec,
         data=_data(inputs),
-        advice=decide.advise(options, spec, comparisons, rehearsal=rehearsal),
+        advice=advise(options, spec, comparisons, told, rehearsal=rehearsal),
         options=tuple(options),
+        diagnoses=tuple(belief.diagnoses(dev, inputs.cards)),
         comparisons=tuple(_named(row, spec) for row in comparisons),
-        findings=tuple(findings(Evidence(spec, options, runs, dev, examples))),
+        findings=tuple(told),
         curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,
         cost=_total(inputs.measurements),
         cells=dict(sorted(Counter(found.status for found in inputs.measurements).items())),
-        not_run=(*NOT_RUN, *_unchecked_needs(spec)),
+        not_run=tuple(_not_run(inputs)),
         provenance=_provenance(inputs, finished),
     )
 
@@ -151,22 +157,20 @@ def _data(inputs: Inputs) -> DataSummary:
     )
 
 
-NOT_RUN = (
-    "retrieval (RAG): not a method of this version",
-    "preference tuning (DPO): not a method of this version",
-    "voting and steps before the answer: not methods of this version",
-    "latency at batch 1: not measured in this version",
-)
-
-
-def _unchecked_needs(spec: TaskSpec) -> list[str]:
-    """Needs that the spec states and this version does not look at."""
-    needs = spec.needs
-    stated = {
-        "max_latency_s": needs.max_latency_s is not None,
-        "knowledge_changes": needs.knowledge_changes != "never",
-    }
-    return [f"needs.{name} was given and not checked" for name, given in stated.items() if given]
+def _not_run(inputs: Inputs) -> Iterator[str]:
+    """What was not measured, and why."""
+    spec, battery = inputs.spec, inputs.plan.battery
+    yield "preference tuning (DPO): not a method of this version"
+    if not inputs.documents.passages:
+        yield "retrieval (RAG): the spec names no documents"
+    elif inputs.documents.kind == "none":
+        yield "the oracle arm of retrieval: it is not known which passages answer the items"
+    tried = {found.cell.method for found in inputs.measurements}
+    if "full" not in tried:
+        why = "this battery leaves it out" if not battery.full_trials else "it does not fit"
+        yield f"full fine-tuning: {why}"
+    if spec.needs.max_latency_s is not None:
+        yield "latency on the serving machine: times are of the machine that measured"
 
 
 def _finals(option: Option, test: Sequence[Measurement]) -> list[Measurement]:

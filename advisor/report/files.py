@@ -35,6 +35,8 @@ def _items(store: RunStore) -> str:
                 "seed": found.cell.seed,
                 "item": answer.item_id,
                 "answer": answer.text,
+                "reasoning": answer.reasoning,
+                "passages": list(answer.passages),
                 "form": score.form,
                 "content": score.content,
                 "quality": score.quality,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.records import CurvePoint, Option, Report
-from probes.records import Estimate
+from advisor.report.sections import arms, interval, speed
 from probes.sinks import markdown
 
 
@@ -29,13 +29,21 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"- **Confidence:** P(target met) = {advice.confidence:.2f} on dev{_test_note(report)}"
     yield f"- **Why not cheaper:** {markdown(advice.why_not_cheaper)}"
     yield f"- **Why not bigger:** {markdown(advice.why_not_bigger)}"
+    if advice.ceilings:
+        yield f"- **What binds:** {', '.join(advice.ceilings)}"
+    if advice.runners_up:
+        yield f"- **Runners-up:** {markdown(', '.join(advice.runners_up))}"
     yield f"- **Next step:** {markdown(advice.next_step)}"
+    for work in advice.data_work:
+        yield f"- **Data work:** {markdown(work)}"
     for flip in advice.what_would_change_it:
         yield f"- **What would change it:** {markdown(flip)}"
     yield f"- **Holds for:** {markdown(advice.domain)}"
     yield ""
     yield from _reasons(report)
     yield from _options(report.options, report.spec.target)
+    yield from arms(report)
+    yield from speed(report.options)
     yield from _comparisons(report)
     yield from _findings(report)
     yield from _curves(report.curves)
@@ -63,12 +71,6 @@ def _cite(evidence: Sequence[str]) -> str:
     return shown + (f" and {len(evidence) - 6} more" if len(evidence) > 6 else "")
 
 
-def _interval(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "–"
-    return f"{100 * estimate.value:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
-
-
 def _options(options: Sequence[Option], target: float) -> Iterator[str]:
     yield "## Options, cheapest first"
     yield ""
@@ -80,16 +82,20 @@ def _options(options: Sequence[Option], target: float) -> Iterator[str]:
     for option in options:
         test_n = str(option.test.n) if option.test else "–"
         yield (
-            f"| {markdown(option.name)} | {_interval(option.quality)} | {option.quality.n}"
+            f"| {markdown(option.name)} | {interval(option.quality)} | {option.quality.n}"
             f" | {option.n_runs} | {100 * option.form.value:.1f} | {100 * option.content.value:.1f}"
-            f" | {option.p_meets:.2f} | {_interval(option.test)} | {test_n}"
-            f" | {option.price.training_usd:.2g} | {option.price.serving_usd_per_month:.2g} |"
+            f" | {option.p_meets:.2f} | {interval(option.test)} | {test_n}"
+            f" | {option.price.training_usd:.2g} | {_usd(option.price.serving_usd_per_month)} |"
         )
     yield ""
     if options:
         machine = markdown(options[0].price.machine)
         yield f"Prices: {machine}, shared by the second. Intervals are 95 %."
         yield ""
+
+
+def _usd(price: float | None) -> str:
+    return "unknown" if price is None else f"{price:.2g}"
 
 
 def _comparisons(report: Report) -> Iterator[str]:
@@ -102,7 +108,7 @@ def _comparisons(report: Report) -> Iterator[str]:
     for row in report.comparisons:
         yield (
             f"| {row.split} | {markdown(row.better)} | {markdown(row.worse)}"
-            f" | {_interval(row.difference)} | {row.p_value:.4f} | {markdown(row.test)} |"
+            f" | {interval(row.difference)} | {row.p_value:.4f} | {markdown(row.test)} |"
         )
     yield ""
 
@@ -128,7 +134,7 @@ def _curves(curves: Sequence[CurvePoint]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for point in curves:
         yield (
-            f"| {markdown(point.rung)} | {point.n_train} | {_interval(point.quality)}"
+            f"| {markdown(point.rung)} | {point.n_train} | {interval(point.quality)}"
             f" | {point.quality.n} | {markdown(point.quality.basis)} |"
         )
     yield ""

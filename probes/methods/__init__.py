@@ -2,9 +2,10 @@
 
 A method is a module with
 
-- `propose(situation)`: a generator that yields lists of cells and is sent their measurements, in
-  the same order. It runs in the driver and loads no torch. What it yields may depend only on what
-  it was sent, so that a resumed run asks for the same cells.
+- `propose(situation, known)`: a generator that yields lists of cells and is sent their
+  measurements, in the same order. It runs in the driver and loads no torch. What it yields may
+  depend only on what it was sent and on `known`, what earlier methods were sent on this rung, so
+  that a resumed run asks for the same cells.
 - `answer(request)`: the predictions of one cell. It runs in the worker, next to the weights, and
   sees training examples and bare items: never an answer of the split that it is measured on.
 """
@@ -12,23 +13,37 @@ A method is a module with
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from probes.models import LanguageModel, Progress
 from probes.record import Record
-from probes.records import Cell, Example, Item, Json, Measurement, Prediction
+from probes.records import Cell, Example, Item, Json, Latency, Measurement, Prediction
+from probes.retrieval import Library
 from probes.task import TaskType
 
 METHODS: dict[str, str] = {
     "zero_shot": "probes.methods.zero_shot",
+    "steps": "probes.methods.steps",
     "few_shot": "probes.methods.few_shot",
+    "rag": "probes.methods.rag",
+    "oracle": "probes.methods.oracle",
+    "vote": "probes.methods.vote",
     "lora": "probes.methods.lora",
+    "lora_rag": "probes.methods.lora_rag",
+    "full": "probes.methods.full",
+    "lora_steps": "probes.methods.lora_steps",
 }
-"""In the order in which they are tried: cheapest first."""
+"""In the order in which they are tried. Preference tuning (DPO) will stand behind `full`."""
+
+TRAINED = frozenset({"lora", "lora_rag", "full"})
+"""Methods that train: their figures come from repeats, whose weights are kept for the test."""
+
+DIAGNOSTIC = frozenset({"oracle", "lora_steps"})
+"""Methods that tell ceilings apart and cannot be served: never an option."""
 
 
 class Battery(Record):
@@ -47,6 +62,14 @@ class Battery(Record):
     """Runs of each chosen setting."""
     shots: tuple[int, ...]
     """Numbers of examples tried in the prompt."""
+    passages: tuple[int, ...]
+    """Numbers of retrieved passages tried in the prompt."""
+    samples: int
+    """Answers drawn for one vote."""
+    rag_trials: int
+    """Optuna trials of LoRA on top of retrieval; 0 leaves it out."""
+    full_trials: int
+    """Optuna trials of full fine-tuning, where it fits; 0 leaves it out."""
     max_train: int
     max_dev: int
     max_test: int
@@ -72,6 +95,16 @@ class Situation(Record):
     mean_tokens: float
     """Mean length of a prompt without examples, instruction included."""
     quantization: str = "none"
+    n_passages: int = 0
+    """Passages of the user's documents; 0 where there are none."""
+    tokens_per_passage: int = 0
+    """Rough 95th percentile."""
+    retrievers: tuple[str, ...] = ()
+    """The ways of searching that this machine has."""
+    gold: Literal["given", "silver", "none"] = "none"
+    """Whether it is known which passages answer an item; see `probes.documents.Documents`."""
+    full_fits: bool = False
+    """Whether full fine-tuning fits this machine's memory."""
     battery: Battery
     seed: int
 
@@ -97,6 +130,7 @@ class Request:
 
     model: LanguageModel
     cell: Cell
+    task_type: TaskType
     instruction: str
     labels: Sequence[str]
     train: Sequence[Example]
@@ -105,6 +139,10 @@ class Request:
     """The first `cell.n_eval` items of the split, without answers."""
     max_new_tokens: int
     progress: Progress
+    library: Library | None = None
+    """The user's documents with their search indices."""
+    gold: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Passage ids by item id: what answers it. Only filled for a cell of the oracle."""
     checkpoint: Checkpoint | None = None
     load_adapter: Path | None = None
     save_adapter: Path | None = None
@@ -115,24 +153,39 @@ class Answers:
     """What a method gives back."""
 
     predictions: list[Prediction]
+    latency: Latency | None = None
     pruned: bool = False
     history: list[Json] = field(default_factory=list)
     train_tokens: int = 0
 
 
 Proposals = Generator[list[Cell], list[Measurement], None]
+Known = Mapping[str, Sequence[Measurement]]
+"""What earlier methods were sent on the same rung, by method."""
 
 
 class Method(Protocol):
     """The two functions of a method module."""
 
-    def propose(self, situation: Situation) -> Proposals:
+    def propose(self, situation: Situation, known: Known) -> Proposals:
         """Cells to measure on one rung, in the order of need."""
         ...
 
     def answer(self, request: Request) -> Answers:
         """The predictions of one cell."""
         ...
+
+
+def observed(proposals: Proposals, seen: list[Measurement]) -> Proposals:
+    """The same proposals; every measurement that is sent is added to `seen` on the way."""
+    try:
+        cells = next(proposals)
+        while True:
+            found = yield cells
+            seen.extend(found)
+            cells = proposals.send(found)
+    except StopIteration:
+        return
 
 
 def method(name: str) -> Method:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from probes.methods import Answers, Proposals, Request, Situation, best
-from probes.methods.zero_shot import ask, instruction_of
-from probes.prompt import conversation
+from probes.asking import ask, put
+from probes.methods import Answers, Known, Proposals, Request, Situation, best
 from probes.records import Cell, Example, Item
 
 
-def propose(situation: Situation) -> Proposals:
+def propose(situation: Situation, known: Known) -> Proposals:
     """Every k by random and by nearest examples; the best again with fresh seeds and decoding."""
     tried = yield [
         _cell(situation, shots, selection)
@@ -51,13 +50,7 @@ def _cell(situation: Situation, shots: int, selection: str) -> Cell:
 
 def answer(request: Request) -> Answers:
     """Each item after its examples, the nearest one last."""
-    instruction = instruction_of(request)
-    shots = choose_shots(request)
-    conversations = [
-        conversation(instruction, item, chosen)
-        for item, chosen in zip(request.items, shots, strict=True)
-    ]
-    return Answers(predictions=ask(request, conversations))
+    return ask(request, put(request, request.items, choose_shots(request)))
 
 
 def choose_shots(request: Request) -> list[list[Example]]:

@@ -60,3 +60,9 @@ class LanguageModel(Protocol):
     ) -> list[Prediction]:
         """For each conversation the choice with the highest likelihood as the whole answer."""
         ...
+
+    def log_likelihoods(
+        self, conversations: Sequence[Conversation], answers: Sequence[str]
+    ) -> list[float]:
+        """Mean log-likelihood a token of each answer after its conversation, in nats."""
+        ...

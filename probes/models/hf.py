@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from probes.models import Conversation, Progress
-from probes.models.likelihood import choice_log_likelihoods, padded
+from probes.models.likelihood import answer_log_likelihoods, choice_log_likelihoods, padded
 from probes.records import Prediction
 from probes.work import BATCH_TOKENS
 
@@ -192,6 +193,25 @@ class HfModel:
             )
             for row, index in enumerate(best)
         ]
+
+    def log_likelihoods(
+        self, conversations: Sequence[Conversation], answers: Sequence[str]
+    ) -> list[float]:
+        """Mean log-likelihood a token of each answer after its conversation, in nats.
+
+        A prompt that leaves its answer no room gets minus infinity.
+        """
+        prompts = [self.encode(conversation) for conversation in conversations]
+        ends = [self.encode_answer(answer) for answer in answers]
+        longest = max(len(end) for end in ends)
+        found = [-math.inf] * len(prompts)
+        for rows in self._batches(prompts, longest):
+            totals = answer_log_likelihoods(
+                self.model, [prompts[row] for row in rows], [ends[row] for row in rows]
+            )
+            for row, total in zip(rows, totals, strict=True):
+                found[row] = total / len(ends[row])
+        return found
 
     def _misfits(self, prompts: Sequence[list[int]], extra: int) -> set[int]:
         """Rows whose prompt leaves the answer no room in the context."""

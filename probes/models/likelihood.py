@@ -88,6 +88,29 @@ def choice_log_likelihoods(
     return torch.cat(scores, dim=1)
 
 
+@torch.inference_mode()
+def answer_log_likelihoods(
+    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+) -> list[float]:
+    """Log-likelihood of each answer after its own prompt, in nats, in one forward pass."""
+    device = next(model.parameters()).device
+    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    ids, mask = padded(rows, left=True)  # (P, T): answers end together
+    width = max(len(answer) for answer in answers)
+    logits = model(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        position_ids=_positions(mask).to(device),
+        logits_to_keep=width + 1,
+        use_cache=False,
+    ).logits[:, :-1]  # (P, w, V)
+    log_probs = logits.float().log_softmax(-1).cpu()
+    taken = log_probs.gather(2, ids[:, -width:, None]).squeeze(2)  # (P, w)
+    return [
+        float(row[width - len(answer) :].sum()) for row, answer in zip(taken, answers, strict=True)
+    ]
+
+
 def _positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(dim=1) - 1).clamp(min=0)
 

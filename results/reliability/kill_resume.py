@@ -42,14 +42,14 @@ def start(runs: Path) -> subprocess.Popen[bytes]:
 
 
 def figures(runs: Path) -> dict[str, Any]:
-    """The report without time: cost, provenance, opening times, seconds per request."""
+    """The report without time: cost, provenance, opening times, latencies."""
     (folder,) = runs.iterdir()
     report = json.loads((folder / "report.json").read_text())
     kept = {name: value for name, value in report.items() if name not in TIME_FIELDS}
     for opening in kept["test_openings"]:
         opening.pop("time")
     for option in kept["options"]:
-        option["price"].pop("seconds_per_request")
+        option.pop("latency")
     return kept
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from advisor import belief, decide
+from advisor.advice import advise
 from advisor.findings import Evidence, findings
 from advisor.records import Advice, Option
 from knowledge.load import machines
 from knowledge.records import ModelCard, Source
-from probes.records import Cell, Measurement
+from probes.methods import DIAGNOSTIC
+from probes.records import Cell, Latency, Measurement
 from probes.task import DataSpec, TaskSpec
 
 Make = Callable[..., Measurement]
@@ -77,9 +79,26 @@ def lab(make: Make, shares: dict[tuple[str, str], tuple[float, ...]]) -> list[Me
         if method == "lora":
             measured += lora_runs(make, rung, values[0], values[1])
         else:
-            params = {"decoding": "generate", "list_labels": False}
-            measured.append(make(right(values[0]), rung=rung, method="zero_shot", params=params))
+            params = {"decoding": "generate", "list_labels": False} | EXTRA.get(method, {})
+            role = "diagnostic" if method in DIAGNOSTIC else "search"
+            found = make(right(values[0]), rung=rung, method=method, params=params, role=role)
+            if len(values) > 1:  # what some sample gets right
+                passes = {
+                    name: make(right(share)).quality
+                    for name, share in (("pass@1", values[0]), ("pass@8", values[1]))
+                }
+                found = found.model_copy(update={"figures": passes})
+            measured.append(found)
     return measured
+
+
+EXTRA: dict[str, dict[str, object]] = {
+    "rag": {"context": "retrieved", "k": 3, "retriever": "bm25"},
+    "oracle": {"context": "oracle"},
+    "steps": {"trigger": "Think.", "steps_tokens": 64},
+    "lora_steps": {"trigger": "Think.", "steps_tokens": 64, "rank": 8},
+    "vote": {"samples": 8, "temperature": 0.8, "chooser": "majority"},
+}
 
 
 def options_of(measured: list[Measurement], task: TaskSpec) -> list[Option]:
@@ -91,7 +110,8 @@ def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
     runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
     _, chosen = decide.choose(options, task)
     comparisons = decide.compare(chosen, options, runs, {}, "dev")
-    return decide.advise(options, task, comparisons, rehearsal=False)
+    told = findings(Evidence(task, options, runs, measured, {}))
+    return advise(options, task, comparisons, told, rehearsal=False)
 
 
 def kinds(measured: list[Measurement], task: TaskSpec) -> set[str]:
@@ -175,6 +195,137 @@ def test_findings(
     assert absent not in found
 
 
+KNOWLEDGE = {
+    ("small", "zero_shot"): (0.10,),
+    ("small", "lora"): (0.12, 0.11),
+    ("small", "rag"): (0.95,),
+    ("small", "oracle"): (0.97,),
+}
+RETRIEVAL = KNOWLEDGE | {("small", "rag"): (0.25,)}
+READING = KNOWLEDGE | {("small", "rag"): (0.25,), ("small", "oracle"): (0.40,)}
+STEPS = {
+    ("small", "zero_shot"): (0.10,),
+    ("small", "steps"): (0.95,),
+    ("small", "lora"): (0.50, 0.49),
+    ("small", "lora_steps"): (0.05,),
+}
+SAMPLING = {
+    ("small", "zero_shot"): (0.30,),
+    ("small", "vote"): (0.32, 0.75),
+    ("large", "zero_shot"): (0.55,),
+}
+
+
+@pytest.mark.parametrize(
+    ("shares", "present", "absent"),
+    [
+        (KNOWLEDGE, {"knowledge-limited"}, {"retrieval-limited", "reader-limited"}),
+        (RETRIEVAL, {"knowledge-limited", "retrieval-limited"}, {"reader-limited"}),
+        (READING, {"reader-limited", "retrieval-limited"}, {"solved-by-prompting"}),
+        (STEPS, {"steps-help", "lost-ability"}, {"knowledge-limited", "tuning-helps"}),
+        (SAMPLING, {"sampling-limited", "compute-or-size", "capacity-limited"}, {"steps-help"}),
+    ],
+    ids=["knowledge", "retrieval", "reading", "steps", "sampling"],
+)
+def test_ceilings_come_apart(
+    measurement: Make,
+    shares: dict[tuple[str, str], tuple[float, ...]],
+    present: set[str],
+    absent: set[str],
+) -> None:
+    found = kinds(lab(measurement, shares), spec())
+    assert present <= found
+    assert not absent & found
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict", "option", "binding"),
+    [
+        (PROMPT_IS_ENOUGH, "use", "zero-shot @ small", "solved-by-prompting"),
+        (KNOWLEDGE, "use", "rag @ small", "knowledge-limited"),
+        (RETRIEVAL, "nothing-is-enough", None, "retrieval-limited"),
+        (STEPS, "use", "steps @ small", "steps-help"),
+        (TUNING_WINS, "use", "lora @ small", "tuning-helps"),
+        (NOTHING, "nothing-is-enough", None, "data-limited"),
+    ],
+    ids=["prompt", "knowledge", "retrieval", "steps", "tuning", "data"],
+)
+def test_what_binds_is_told(
+    measurement: Make,
+    shares: dict[tuple[str, str], tuple[float, ...]],
+    verdict: str,
+    option: str | None,
+    binding: str,
+) -> None:
+    advice = advice_of(lab(measurement, shares), spec())
+    assert advice.verdict == verdict
+    assert option in (None, advice.option)
+    assert advice.ceilings[0] == binding
+
+
+def stalled(make: Make, given: dict[str, str], n_labels: int) -> list[Measurement]:
+    """Two tuned rungs that miss the same 30 % of the items, with the answers of `given`."""
+    runs = [run for rung in ("small", "large") for run in lora_runs(make, rung, 0.7, 0.7)]
+    qualities = right(0.7)
+    answered = []
+    for run in runs:
+        texts = [
+            "right" if quality else f"{given[run.cell.rung]}{at % n_labels}"
+            for at, quality in enumerate(qualities)
+        ]
+        answered.append(
+            run.model_copy(
+                update={
+                    "predictions": tuple(
+                        prediction.model_copy(update={"text": text})
+                        for prediction, text in zip(run.predictions, texts, strict=True)
+                    ),
+                    "scores": make(qualities).scores,
+                    "quality": make(qualities).quality,
+                }
+            )
+        )
+    return answered
+
+
+def test_the_same_wrong_answers_of_all_sizes_point_at_the_references(measurement: Make) -> None:
+    together = kinds(stalled(measurement, {"small": "x", "large": "x"}, 5), spec(target=0.9))
+    assert "label-noise" in together
+    apart = kinds(stalled(measurement, {"small": "x", "large": "y"}, 5), spec(target=0.9))
+    assert "task-ceiling" in apart
+    assert "label-noise" not in apart
+
+
+def test_data_work_says_how_much_and_what_it_promises(measurement: Make) -> None:
+    advice = advice_of(
+        lab(measurement, {("small", "zero_shot"): (0.1,), ("small", "lora"): (0.6, 0.4)}), spec()
+    )
+    assert any("more labelled examples" in work and "promises" in work for work in advice.data_work)
+
+
+def test_a_slow_option_is_ruled_out_and_said_so(measurement: Make) -> None:
+    from probes.task import Needs
+
+    task = spec(needs=Needs(max_latency_s=0.5))
+    slow = Latency(p50_s=2.0, p95_s=3.0, n=5, tokens_per_s=10)
+    measured = [
+        run.model_copy(update={"latency": slow}) if run.cell.rung == "small" else run
+        for run in lab(measurement, PROMPT_IS_ENOUGH)
+    ]
+    advice = advice_of(measured, task)
+    assert advice.option == "zero-shot @ large"
+    assert "ruled-out" in kinds(measured, task)
+
+
+def test_facts_that_change_daily_are_not_trained_into_weights(measurement: Make) -> None:
+    from probes.task import Needs
+
+    data = DataSpec(train="x.jsonl", documents="docs.jsonl")
+    shares = KNOWLEDGE | {("small", "lora"): (0.97, 0.97), ("small", "rag"): (0.90,)}
+    daily = spec(needs=Needs(knowledge_changes="daily"), data=data)
+    assert advice_of(lab(measurement, shares), daily).option == "rag @ small"
+
+
 def test_right_answers_in_the_wrong_form_are_no_lack_of_ability(measurement: Make) -> None:
     badly_formed = measurement([0.0] * N, form=0.0, rung="small")
     good_content = badly_formed.model_copy(
@@ -236,7 +387,7 @@ def test_a_refuted_choice_is_not_recommended(measurement: Make) -> None:
     refuted = [
         o.model_copy(update={"test": low}) if o.name == "lora @ small" else o for o in options
     ]
-    advice = decide.advise(refuted, spec(), [], rehearsal=False)
+    advice = advise(refuted, spec(), [], [], rehearsal=False)
     assert advice.verdict == "not-enough-evidence"
     assert advice.confirmed_on_test is False
 
@@ -248,7 +399,7 @@ def test_flips_are_computed(measurement: Make) -> None:
 
 def test_rehearsals_say_so_in_the_headline(measurement: Make) -> None:
     options = options_of(lab(measurement, TUNING_WINS), spec())
-    advice = decide.advise(options, spec(), [], rehearsal=True)
+    advice = advise(options, spec(), [], [], rehearsal=True)
     assert "rehearsal" in advice.headline
     assert "pocket" in advice.domain
 

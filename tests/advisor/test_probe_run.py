@@ -77,7 +77,7 @@ def figures(found: dict[str, Any]) -> dict[str, Any]:
     for opening in kept["test_openings"]:
         opening.pop("time")
     for option in kept["options"]:
-        option["price"].pop("seconds_per_request")
+        option.pop("latency")
     return kept
 
 
@@ -96,7 +96,7 @@ def test_the_report_is_valid_and_layered(done: Done) -> None:
     spec, _ = done
     loaded = Report.model_validate_json((run_folder(spec) / "report.json").read_bytes())
     assert loaded.schema_version == 1
-    assert {option.method for option in loaded.options} == {"zero_shot", "few_shot", "lora"}
+    assert {"zero_shot", "few_shot", "lora"} <= {option.method for option in loaded.options}
     assert loaded.cells["ok"] > 5
     assert len(loaded.test_openings) == 1
     assert any(option.test is not None for option in loaded.options)

@@ -71,6 +71,7 @@ def spec(extra: str = "", **replaced: str) -> bytes:
 
 NESTED = spec("x: " + "[" * 3000)
 BOMB = "a: &a [1]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+SYSTEM = "{name: ours, predictions: a.csv}"
 TWO_TYPES = "!!python/object/apply:os.system ['true']"
 
 BAD_SPECS = (
@@ -154,6 +155,14 @@ BAD_SPECS = (
     Bad("92 key", "E-SPEC-SECRET", "rotate", spec("api_key: sk-CANARY-0123456789abcdefgh")),
     Bad("92 key in text", "E-SPEC-SECRET", "rotate", spec("instruction: hf_" + "a1" * 17)),
     Bad("no train file", "E-SPEC-MISSING", "spec.yaml:4:1 data.train", spec(data="data: {test: b}", **{"  train": ""})),
+    Bad("system twice", "E-SPEC-SYSTEM", "'ours' is there twice", spec(f"systems: [{SYSTEM}, {SYSTEM}]")),
+    Bad("system with a slash", "E-SPEC-VALUE", "'a/b' is not a short name", spec("systems: [{name: a/b, predictions: a.csv}]")),
+    Bad("system without answers", "E-SPEC-MISSING", "systems.0.predictions", spec("systems: [{name: ours}]")),
+    Bad("system with unknown key", "E-SPEC-UNKNOWN-KEY", "did you mean `latency_s`", spec("systems:\n- name: ours\n  latency: 2")),
+    Bad("system is text", "E-SPEC-TYPE", "a mapping is wanted", spec("systems: [answers.csv]")),
+    Bad("system below no price", "E-SPEC-VALUE", "at least 0", spec(f"systems: [{SYSTEM[:-1]}, usd_per_request: -1}}]")),
+    Bad("system that takes no time", "E-SPEC-VALUE", "above 0", spec(f"systems: [{SYSTEM[:-1]}, latency_s: 0}}]")),
+    Bad("nine systems", "E-SPEC-VALUE", "at most 8", spec("systems:\n" + "".join(f"- {{name: s{n}, predictions: a.csv}}\n" for n in range(9)))),
     Bad("data is text", "E-SPEC-TYPE", "a mapping", spec(data="data: rows.csv", **{"  train": ""})),
 )  # fmt: skip
 
@@ -320,4 +329,42 @@ BAD_DATA = (
     Bad("56 short test", "E-DATA-SPLIT", "the test split has 2 rows", short_test_file, C, WITH_TEST, "data"),
     Bad("78 Latin-1 document", "E-DATA-ENCODING", "byte 4", document_in_latin_1, "documents", WITH_DOCUMENTS),
     Bad("78 no documents", "E-DATA-EMPTY", "no text in any", folder_of_pictures, "documents", WITH_DOCUMENTS),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- answers of systems in use
+
+SYSTEM_HEADER = "text,prediction,latency_s\n"
+ANSWERS = [f"{row},0.5" for row in ROWS]
+GOOD_ANSWERS = SYSTEM_HEADER + "\n".join(ANSWERS) + "\n"
+WITH_SYSTEM = (
+    GOOD_SPEC.replace("rows.csv", "./rows.csv")
+    + "systems:\n- name: ours\n  predictions: rows.csv\n"
+)
+ITSELF = (
+    GOOD_SPEC.replace("rows.csv", "./rows.csv")
+    + "systems:\n- name: ours\n  predictions: ./rows.csv\n"
+)
+
+
+def answers_with(line: str) -> bytes:
+    """The good answers with a bad one as their last line."""
+    return (GOOD_ANSWERS + line + "\n").encode()
+
+
+A = "answers.csv"
+
+BAD_SYSTEMS = (
+    Bad("system missing", "E-DATA-NOTFOUND", "no such file", nothing, A, WITH_SYSTEM),
+    Bad("system URL", "E-DATA-PATH", "is not a path", nothing, A, WITH_SYSTEM.replace(": rows.csv", ": https://x.org/a.csv"), "spec.yaml"),
+    Bad("system suffix", "E-DATA-SUFFIX", ".jsonl", b"even", "answers.txt", WITH_SYSTEM),
+    Bad("system without rows", "E-DATA-EMPTY", "no rows", SYSTEM_HEADER.encode(), A, WITH_SYSTEM),
+    Bad("system without answer", "E-SYSTEM-COLUMNS", "name it `prediction`; there are: text, label", GOOD_CSV.encode(), A, WITH_SYSTEM),
+    Bad("system with two answers", "E-SYSTEM-COLUMNS", "'answer' and 'response'", b"text,response,answer\na,b,c\n", A, WITH_SYSTEM),
+    Bad("system without input", "E-DATA-COLUMNS", "to be the input", b"id,prediction\n1,even\n", A, WITH_SYSTEM),
+    Bad("system is the data", "E-SYSTEM-COLUMNS", "the data file itself", nothing, "unused", ITSELF, "rows.csv"),
+    Bad("system has no conversation", "E-DATA-SHAPE", "not a list of messages: line 1", jsonl({"messages": "hello"}), "answers.jsonl", WITH_SYSTEM),
+    Bad("system knows few", "E-SYSTEM-ITEMS", "8 are needed; 1 of 4 rows match no input", "\n".join([SYSTEM_HEADER.strip(), "else,odd,1", *ANSWERS[:3]]).encode(), A, WITH_SYSTEM),
+    Bad("system time", "E-SYSTEM-LATENCY", "'2 s' is no time in seconds: line 82", answers_with("a,even,2 s"), A, WITH_SYSTEM),
+    Bad("system negative time", "E-SYSTEM-LATENCY", "'-1'", answers_with("a,even,-1"), A, WITH_SYSTEM),
 )  # fmt: skip

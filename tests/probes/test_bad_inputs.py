@@ -8,9 +8,21 @@ import pytest
 from knowledge.errors import UserError
 from probes.data import read_examples
 from probes.documents import read_documents
+from probes.scoring import make_scorer
 from probes.spec import read_spec
 from probes.split import split_examples
-from tests.probes.bad_inputs import BAD_DATA, BAD_SPECS, GOOD_CSV, GOOD_SPEC, Bad, write
+from probes.systems import read_systems
+from tests.probes.bad_inputs import (
+    BAD_DATA,
+    BAD_SPECS,
+    BAD_SYSTEMS,
+    GOOD_ANSWERS,
+    GOOD_CSV,
+    GOOD_SPEC,
+    WITH_SYSTEM,
+    Bad,
+    write,
+)
 
 
 def by_name(bad: Bad) -> str:
@@ -47,6 +59,27 @@ def test_bad_data_is_one_line(bad: Bad, tmp_path: Path) -> None:
     check(bad, caught.value, tmp_path)
 
 
+@pytest.mark.parametrize("bad", BAD_SYSTEMS, ids=by_name)
+def test_bad_answers_of_a_system_are_one_line(bad: Bad, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(GOOD_CSV, encoding="utf-8")
+    path = write(bad, tmp_path)
+    spec = read_spec(path)
+    splits = split_examples(*read_examples(spec, path))
+    scorer = make_scorer(spec, splits.train)
+    with pytest.raises(UserError) as caught:
+        read_systems(spec, path, splits, scorer)
+    check(bad, caught.value, tmp_path)
+
+
+def test_the_good_answers_of_a_system_pass(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(GOOD_CSV, encoding="utf-8")
+    good = Bad("good", "", "", GOOD_ANSWERS.encode(), "answers.csv", WITH_SYSTEM)
+    path = write(good, tmp_path)
+    spec = read_spec(path)
+    splits = split_examples(*read_examples(spec, path))
+    assert len(read_systems(spec, path, splits, make_scorer(spec, splits.train))) == 2
+
+
 def test_the_good_ones_pass(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(GOOD_SPEC, encoding="utf-8")
@@ -57,5 +90,5 @@ def test_the_good_ones_pass(tmp_path: Path) -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [bad.name for bad in (*BAD_SPECS, *BAD_DATA)]
+    names = [bad.name for bad in (*BAD_SPECS, *BAD_DATA, *BAD_SYSTEMS)]
     assert len(set(names)) == len(names)

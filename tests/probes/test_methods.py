@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from probes.asking import split_answer
 from probes.batteries import BATTERIES
-from probes.methods import METHODS, Battery, Request, Situation, best, method
+from probes.methods import METHODS, Battery, Request, Situation, best, method, observed
 from probes.methods.few_shot import balanced_sample, nearest
 from probes.methods.lora import central_learning_rate
+from probes.methods.rag import retrieved_params
+from probes.methods.steps import steps_params
 from probes.models import Conversation, Progress
-from probes.prompt import conversation, with_labels
-from probes.records import Cell, Estimate, Example, Item, Measurement, Prediction, Turn
+from probes.prompt import conversation, with_context, with_labels
+from probes.records import Cell, Estimate, Example, Item, Measurement, Passage, Prediction, Turn
+from probes.retrieval import Library
 
 BATTERY = BATTERIES[2]
 
@@ -37,6 +42,20 @@ def situation(battery: Battery = BATTERY, **changes: object) -> Situation:
     return Situation.model_validate(fields | changes)
 
 
+def documented(**changes: object) -> Situation:
+    """A question over documents on a rung whose weights may all be trained."""
+    fields: dict[str, object] = {
+        "task_type": "qa",
+        "labels": (),
+        "n_passages": 40,
+        "tokens_per_passage": 10,
+        "retrievers": ("bm25", "dense", "hybrid"),
+        "gold": "given",
+        "full_fits": True,
+    }
+    return situation(**(fields | changes))
+
+
 def pretend(cell: Cell) -> Measurement:
     """A quality that is a fixed function of the cell."""
     value = (len(cell.model_dump_json()) * 7919 % 97) / 97
@@ -48,25 +67,35 @@ def pretend(cell: Cell) -> Measurement:
 
 
 def play(name: str, situated: Situation) -> list[list[Cell]]:
-    proposals = method(name).propose(situated)
-    asked = []
-    cells = next(proposals)
-    while True:
-        asked.append(cells)
-        try:
-            cells = proposals.send([pretend(cell) for cell in cells])
-        except StopIteration:
+    """What the method asks for, after all methods before it on the same rung."""
+    known: dict[str, list[Measurement]] = {}
+    for earlier in METHODS:
+        asked: list[list[Cell]] = []
+        seen: list[Measurement] = []
+        proposals = observed(method(earlier).propose(situated, known), seen)
+        answer: list[Measurement] | None = None
+        while True:
+            try:
+                cells = proposals.send(answer) if answer is not None else next(proposals)
+            except StopIteration:
+                break
+            asked.append(cells)
+            answer = [pretend(cell) for cell in cells]
+        known[earlier] = seen
+        if earlier == name:
             return asked
+    raise KeyError(name)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_measurements_lead_to_the_same_cells(name: str) -> None:
-    assert play(name, situation()) == play(name, situation())
+    for situated in (situation(), documented()):
+        assert play(name, situated) == play(name, situated)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_proposals_stay_on_dev_and_within_the_data(name: str) -> None:
-    for cell in (cell for batch in play(name, situation()) for cell in batch):
+    for cell in (cell for batch in play(name, documented()) for cell in batch):
         assert cell.method == name
         assert cell.split == "dev"
         assert cell.n_eval == 80
@@ -76,16 +105,62 @@ def test_proposals_stay_on_dev_and_within_the_data(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_survives_when_everything_fails(name: str) -> None:
-    proposals = method(name).propose(situation())
-    cells = next(proposals)
+    proposals = method(name).propose(documented(), {})
+    answer: list[Measurement] | None = None
     for _ in range(100):
         try:
-            cells = proposals.send(
-                [Measurement(key="k", cell=cell, status="failed", cause="x") for cell in cells]
-            )
+            cells = proposals.send(answer) if answer is not None else next(proposals)
         except StopIteration:
             return
+        answer = [Measurement(key="k", cell=c, status="failed", cause="x") for c in cells]
     raise AssertionError("it never ends")
+
+
+def test_every_method_is_proposed_where_it_can_serve() -> None:
+    assert [name for name in METHODS if play(name, documented())] == list(METHODS)
+
+
+def test_what_cannot_serve_is_not_proposed() -> None:
+    bare = [name for name in METHODS if play(name, situation())]
+    assert bare == ["zero_shot", "steps", "few_shot", "lora", "lora_steps"]
+
+
+def test_retrieval_tries_each_k_by_bm25_then_the_other_searches_at_the_best_k() -> None:
+    first, second = play("rag", documented())
+    assert [c.params.get("k") for c in first] == [1, 3, None]
+    assert {c.params["context"] for c in first} == {"retrieved", "all"}
+    assert [c.params["retriever"] for c in second] == ["dense", "hybrid"]
+    assert len({c.params["k"] for c in second}) == 1
+
+
+def test_retrieval_keeps_to_the_context() -> None:
+    asked = play("rag", documented(context_tokens=64))
+    assert {c.params.get("k", 40) for batch in asked for c in batch} == {1, 3}
+
+
+def test_lora_on_retrieval_takes_over_how_passages_are_found() -> None:
+    rag = [c for batch in play("rag", documented()) for c in batch if "k" in c.params]
+    winner = best([pretend(cell) for cell in rag])
+    assert winner is not None
+    for cell in (cell for batch in play("lora_rag", documented()) for cell in batch):
+        assert cell.params["k"] == winner.cell.params["k"]
+        assert cell.params["retriever"] == winner.cell.params["retriever"]
+
+
+def test_full_fine_tuning_searches_well_below_loras_rates() -> None:
+    rates = {
+        name: [c.params["learning_rate"] for b in play(name, documented()) for c in b]
+        for name in ("lora", "full")
+    }
+    assert max(rates["full"]) < min(rates["lora"]) * 4
+    assert all("rank" not in c.params for b in play("full", documented()) for c in b)
+
+
+def test_lost_steps_are_looked_for_with_the_adapter_of_a_repeat() -> None:
+    (cell,) = play("lora_steps", documented())[0]
+    assert cell.adapter is not None
+    assert cell.role == "diagnostic"
+    assert "trigger" in cell.params
 
 
 def test_lora_tunes_confirms_then_measures_the_curve() -> None:
@@ -199,8 +274,28 @@ class Echo:
             for i, c in zip(item_ids, conversations, strict=True)
         ]
 
-    def sample(self, *_: object, **__: object) -> list[list[Prediction]]:
-        raise NotImplementedError
+    def sample(
+        self,
+        conversations: Sequence[Conversation],
+        item_ids: Sequence[str],
+        *,
+        n: int,
+        temperature: float,
+        seed: int,
+        max_new_tokens: int,
+        progress: Progress,
+    ) -> list[list[Prediction]]:
+        self.asked.extend(conversations)
+        texts = ["b", "so Answer: a", "b", "Answer: A"] * n
+        return [
+            [Prediction(item_id=i, text=text, output_tokens=3) for text in texts[:n]]
+            for i in item_ids
+        ]
+
+    def log_likelihoods(
+        self, conversations: Sequence[Conversation], answers: Sequence[str]
+    ) -> list[float]:
+        return [-float(len(answer)) for answer in answers]
 
     def choose(
         self,
@@ -213,23 +308,118 @@ class Echo:
         return [Prediction(item_id=i, text=choices[0]) for i in item_ids]
 
 
-@pytest.mark.parametrize("name", ["zero_shot", "few_shot"])
-def test_prompts_never_hold_the_answer(name: str) -> None:
-    """Items reach a method without their outputs; only training outputs may be in a prompt."""
-    model = Echo()
+PASSAGES = [Passage(id=f"p{at}", text=f"fact {at}") for at in range(40)]
+
+
+def request_of(model: Echo, cell: Cell, **changes: object) -> Request:
     train = [made(f"train {at}", f"secret-of-train-{at}") for at in range(10)]
-    cell = play(name, situation())[0][0]
-    items = [made(f"dev {at}", "secret-of-dev").item for at in range(3)]
     request = Request(
         model=model,
         cell=cell,
+        task_type="qa",
         instruction="Sort.",
         labels=("a", "b"),
         train=train,
-        items=items,
+        items=[made(f"dev {at}", "secret-of-dev").item for at in range(3)],
         max_new_tokens=4,
         progress=lambda done, total, what: None,
+        library=Library(PASSAGES),
     )
+    return replace(request, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["zero_shot", "few_shot", "steps", "rag", "oracle", "vote"])
+def test_prompts_never_hold_the_answer(name: str) -> None:
+    """Items reach a method without their outputs; only training outputs may be in a prompt."""
+    model = Echo()
+    request = request_of(model, play(name, documented())[0][0])
+    items = request.items
     found = method(name).answer(request)
     assert [p.item_id for p in found.predictions] == [item.id for item in items]
     assert not any("secret-of-dev" in t.content for c in model.asked for t in c)
+
+
+# ---------------------------------------------------------------- passages, steps, samples
+
+
+def test_retrieved_passages_stand_before_the_question_and_are_told() -> None:
+    model = Echo()
+    cell = situation().cell("rag", "search", params=retrieved_params(2, "bm25"))
+    item = made("which fact 7", "").item
+    (answer,) = method("rag").answer(request_of(model, cell, items=[item])).predictions
+    assert answer.passages[0] == "p7"
+    assert len(answer.passages) == 2
+    (turn,) = model.asked[0]
+    assert turn.content.startswith("Sort.\nContext: fact 7 fact ")
+    assert turn.content.endswith("\nQuestion: which fact 7")
+
+
+def test_the_oracle_sees_gold_passages_and_nothing_where_there_are_none() -> None:
+    model = Echo()
+    params = {"context": "oracle", "decoding": "generate", "list_labels": False}
+    cell = situation().cell("oracle", "tune", params=params)
+    request = request_of(model, cell, gold={"dev 0": ("p3",)})
+    answers = method("oracle").answer(request).predictions
+    assert [answer.passages for answer in answers] == [("p3",), (), ()]
+    assert model.asked[0][0].content == "Sort.\nContext: fact 3\nQuestion: dev 0"
+    assert model.asked[1][0].content == "Sort.\ndev 1"
+
+
+def test_other_inputs_are_not_called_questions() -> None:
+    worded = with_context(made("ticket", "").item, ["a", "b"], "classification")
+    assert worded.turns[-1].content == "Context: a b\nInput: ticket"
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        ("1 + 2 = 3 Answer: 3", "1 + 2 = 3", "3"),
+        ("Answer: 4, no. Final answer: 5", "Answer: 4, no.", "5"),
+        ("so 7 apples\n#### 7", "so 7 apples", "7"),
+        ("The answer is blue", "", "blue"),
+        ("no sign here", "", "no sign here"),
+        ("cut off Answer:", "", "cut off Answer:"),
+        ("", "", ""),
+    ],
+)
+def test_the_final_answer_is_what_stands_behind_the_last_sign(
+    text: str, steps: str, answer: str
+) -> None:
+    assert split_answer(text) == (steps, answer)
+
+
+def test_a_vote_takes_the_answer_of_most_samples_and_pays_for_all() -> None:
+    params = steps_params(situation(), "Think.") | {
+        "samples": 4,
+        "temperature": 0.8,
+        "chooser": "majority",
+    }
+    cell = situation().cell("vote", "search", params=params)
+    answers = method("vote").answer(request_of(Echo(), cell)).predictions
+    assert {answer.text for answer in answers} == {"b"}  # two each; the first drawn wins
+    assert {answer.samples for answer in answers} == {("b", "a", "b", "A")}
+    assert {answer.output_tokens for answer in answers} == {12}
+
+
+def test_the_best_of_n_is_the_likeliest() -> None:
+    params = {
+        "samples": 4,
+        "temperature": 0.8,
+        "chooser": "likelihood",
+        "decoding": "generate",
+        "list_labels": False,
+    }
+    cell = situation().cell("vote", "search", params=params)
+    answers = method("vote").answer(request_of(Echo(), cell)).predictions
+    assert {answer.text for answer in answers} == {"b"}  # the shortest
+
+
+def test_cells_that_may_become_an_option_are_timed_one_by_one() -> None:
+    params = {"decoding": "generate", "list_labels": False}
+    timed = situation().cell("zero_shot", "baseline", params=params)
+    latency = method("zero_shot").answer(request_of(Echo(), timed)).latency
+    assert latency is not None
+    assert latency.n == 3
+    assert 0 <= latency.p50_s <= latency.p95_s
+    untimed = timed.model_copy(update={"role": "tune"})
+    assert method("zero_shot").answer(request_of(Echo(), untimed)).latency is None

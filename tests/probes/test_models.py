@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -83,6 +84,19 @@ def test_choices_score_as_full_passes_do(model: HfModel) -> None:
             log_probs = logits.log_softmax(-1)[len(prompt) - 1 : -1]
             slow = log_probs.gather(1, torch.tensor(answer)[:, None]).sum()
             assert float(fast[row, column]) == pytest.approx(float(slow), abs=2e-4)
+
+
+def test_mean_likelihood_of_answers_is_that_of_full_passes(model: HfModel) -> None:
+    texts, answers = ["cat", "a longer question", "b"], ["yes", "no way at all", "x"]
+    fast = model.log_likelihoods([ask(t) for t in texts], answers)
+    for text, answer, found in zip(texts, answers, fast, strict=True):
+        prompt, end = model.encode(ask(text)), model.encode_answer(answer)
+        with torch.inference_mode():
+            logits = model.model(input_ids=torch.tensor([prompt + end])).logits[0]
+        log_probs = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+        slow = float(log_probs.gather(1, torch.tensor(end)[:, None]).mean())
+        assert found == pytest.approx(slow, abs=2e-4)
+    assert model.log_likelihoods([ask("x" * 400)], ["y"]) == [-math.inf]
 
 
 def test_chosen_text_is_the_likeliest(model: HfModel) -> None:

@@ -65,14 +65,14 @@ def test_too_small_a_budget_is_told(task_folder: SpecMaker) -> None:
 def test_the_plan_holds_every_method_on_every_rung(task_folder: SpecMaker) -> None:
     plan = prepared(task_folder(ladder="pocket")).plan
     asked = {(row.cell.rung, row.cell.method) for row in plan.cells}
-    methods = ("zero_shot", "few_shot", "lora")
+    methods = ("zero_shot", "steps", "few_shot", "lora", "lora_steps", "full")
     assert asked == {(r, m) for r in ("pocket-xs", "pocket-s", "pocket-m") for m in methods}
     assert all(row.seconds > 0 and row.tokens > 0 for row in plan.cells)
 
 
 def test_work_grows_with_data_and_epochs(task_folder: SpecMaker) -> None:
     task = read_task(task_folder(ladder="pocket-s"))
-    situation = situation_of(task.spec, task.splits, rung(10**6), BATTERIES[1])
+    situation = situation_of(task.question, rung(10**6), BATTERIES[1], 10**9)
     cells = [c for c in imagined_cells(situation) if c.role == "curve"]
     few, many = min(cells, key=lambda c: c.n_train), max(cells, key=lambda c: c.n_train)
     assert work_of(many, situation).train_tokens > work_of(few, situation).train_tokens > 0

@@ -23,7 +23,6 @@ from probes.scoring import (
     aggregate,
     cost_weighted,
     default_metric,
-    failure_kind,
     fits,
     make_scorer,
 )
@@ -616,26 +615,6 @@ def test_cost_weighted() -> None:
         cost_weighted(scores, examples, {"ok": 0.0, "fraud": 0.0})
     with pytest.raises(ValueError):
         cost_weighted(scores, examples[:1], {})
-
-
-@pytest.mark.parametrize(
-    "metric, reference, text, kind",
-    [
-        ("accuracy", "card", "card", ""),
-        ("accuracy", "card", " ", "empty"),
-        ("accuracy", "card", "The card", "form"),
-        ("accuracy", "card", "refund", "wrong"),
-        ("exact_match", "Paris", "in Paris, France", "near-miss"),
-        ("exact_match", "Paris", "Rome", "wrong"),
-        ("exact_match", "Montevideo", "Montevidio", "near-miss"),
-        ("token_f1", "red apple", "red pear", "near-miss"),
-        ("json_fields", MIKA, "name = Mika", "form"),
-    ],
-)
-def test_failure_kind(metric: MetricName, reference: str, text: str, kind: str) -> None:
-    train = {"accuracy": CARDS, "json_fields": ORDERS}.get(metric, [reference])
-    score = score_one(metric, train, reference, text)
-    assert failure_kind(score, answer(text), make_examples([reference])[0]) == kind
 
 
 def test_scores_are_finite() -> None:

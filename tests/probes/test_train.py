@@ -14,9 +14,17 @@ from probes.methods import Checkpoint, Request
 from probes.methods.lora import answer
 from probes.models.hf import HfModel
 from probes.models.load import load_model
+from probes.prompt import conversation
 from probes.records import Cell, Example
 from probes.task import ModelRef
-from probes.train import Steps, adapted, batches, encode_example, micro_batches
+from probes.train import (
+    Steps,
+    TokenisedExample,
+    adapted,
+    batches,
+    encode_example,
+    micro_batches,
+)
 
 Maker = Callable[..., Example]
 
@@ -57,6 +65,7 @@ def request_(model: HfModel, example: Maker) -> Request:
     return Request(
         model=model,
         cell=cell,
+        task_type="classification",
         instruction="Answer.",
         labels=("no", "yes"),
         train=train,
@@ -64,6 +73,10 @@ def request_(model: HfModel, example: Maker) -> Request:
         max_new_tokens=5,
         progress=quiet,
     )
+
+
+def encoded(model: HfModel, row: Example) -> TokenisedExample:
+    return encode_example(model, conversation("Answer.", row.item), row.output)
 
 
 def weights(model: HfModel) -> dict[str, torch.Tensor]:
@@ -108,6 +121,26 @@ def test_a_saved_adapter_answers_as_the_trained_one(request_: Request, tmp_path:
     assert loaded.train_tokens == 0
 
 
+def test_full_fine_tuning_learns_saves_loads_and_restores(
+    request_: Request, tmp_path: Path
+) -> None:
+    model = request_.model
+    assert isinstance(model, HfModel)
+    before = weights(model)
+    params = {name: value for name, value in request_.cell.params.items() if name != "rank"}
+    params |= {"trainable": "all", "learning_rate": 0.003, "epochs": 20}
+    cell = request_.cell.model_copy(update={"method": "full", "params": params})
+    trained = answer(replace(request_, cell=cell, save_adapter=tmp_path / "whole"))
+    right = [p.text == e.output for p, e in zip(trained.predictions, request_.train, strict=True)]
+    assert sum(right) >= 14
+    loaded = answer(replace(request_, cell=cell, load_adapter=tmp_path / "whole"))
+    assert [p.text for p in loaded.predictions] == [p.text for p in trained.predictions]
+    assert loaded.train_tokens == 0
+    after = weights(model)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(weight.requires_grad for weight in model.model.parameters())
+
+
 def test_divergence_is_a_failure_of_the_cell(request_: Request) -> None:
     mad = request_.cell.params | {"learning_rate": 1e30}
     with pytest.raises(TrainingDiverged, match="not finite at step"):
@@ -133,13 +166,13 @@ def test_loss_is_on_answer_tokens_only(request_: Request, model: HfModel) -> Non
     """The hand-made loss over full logits equals the one over gathered positions."""
     from probes.train import answer_loss
 
-    batch = [encode_example(model, "Answer.", row) for row in request_.train[:3]]
+    batch = [encoded(model, row) for row in request_.train[:3]]
     with adapted(replace(request_, cell=_untrained(request_.cell))) as run:
-        ours = float(answer_loss(run.peft_model, batch).detach())
+        ours = float(answer_loss(run.trained, batch).detach())
         total = 0.0
         for row in batch:
             ids = torch.tensor([row.ids])
-            logits = run.peft_model(input_ids=ids).logits[0].log_softmax(-1)
+            logits = run.trained(input_ids=ids).logits[0].log_softmax(-1)
             for at in range(len(row.ids) - row.n_answer, len(row.ids)):
                 total -= float(logits[at - 1, row.ids[at]].detach())
     assert ours == pytest.approx(total, rel=1e-4)
@@ -171,7 +204,7 @@ def test_schedule_warms_up_and_ends_at_zero() -> None:
 def test_batches_hold_each_example_once(request_: Request, model: HfModel) -> None:
     import random
 
-    examples = [encode_example(model, "", row) for row in request_.train]
+    examples = [encoded(model, row) for row in request_.train]
     cut = list(batches(examples, 5, random.Random(0)))
     assert sorted(e.ids for batch in cut for e in batch) == sorted(e.ids for e in examples)
     assert [e for part in micro_batches(cut[0]) for e in part] == cut[0]

@@ -1,0 +1,103 @@
+"""What the findings are read from, and the comparisons that all of them make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from advisor.belief import paired
+from advisor.decide import threshold
+from advisor.records import Option
+from probes.documents import Documents
+from probes.methods import best
+from probes.records import Example, Measurement
+from probes.stats import PairedDifference, holm
+from probes.task import TaskSpec
+
+CLEAR = 0.05
+"""Adjusted p-value below which a difference is called clear."""
+PROMPTS = ("zero_shot", "few_shot")
+"""Closed book, untrained, answered at once."""
+UNTRAINED = ("zero_shot", "few_shot", "steps", "vote", "rag")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the findings are read from."""
+
+    spec: TaskSpec
+    options: Sequence[Option]
+    runs: Mapping[str, Sequence[Measurement]]
+    """Dev measurements of each option by its name."""
+    dev: Sequence[Measurement]
+    """Everything measured on dev."""
+    examples: Mapping[str, Example]
+    """Examples by item id, for their groups."""
+    documents: Documents = field(default_factory=Documents)
+
+    def option(self, rung: str, method: str) -> Option | None:
+        """The option of that method on that rung, None where it was not measured."""
+        found = (o for o in self.options if o.rung == rung and o.method == method)
+        return next(found, None)
+
+    def best_option(self, rung: str, methods: Sequence[str] | None = None) -> Option | None:
+        """The option of highest quality on a rung, among those methods."""
+        found = [o for o in self.options if o.rung == rung and o.method in (methods or (o.method,))]
+        return max(found, key=lambda option: option.quality.value, default=None)
+
+    def diagnosis(self, rung: str, method: str) -> Measurement | None:
+        """The best cell of a diagnostic method on a rung."""
+        return best([c for c in self.dev if c.cell.rung == rung and c.cell.method == method])
+
+    @property
+    def rungs(self) -> list[str]:
+        """Rungs by size, smallest first; systems that the user brought are none."""
+        by_size = sorted(self.options, key=lambda option: option.n_params)
+        return list(dict.fromkeys(o.rung for o in by_size if o.method != "existing"))
+
+    @property
+    def asked(self) -> float:
+        """Probability of meeting the target that is asked of an option."""
+        return threshold(self.spec)
+
+    def difference(self, a: Sequence[Measurement], b: Sequence[Measurement]) -> PairedDifference:
+        """Quality of `a` less that of `b` on the same items."""
+        return paired(a, b, self.examples)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two sets of runs of one rung, compared on the same items."""
+
+    rung: str
+    better: Sequence[Measurement]
+    worse: Sequence[Measurement]
+    what: str
+    """The two sides in words: `the oracle over closed book`."""
+
+
+def clear_contrasts(
+    evidence: Evidence, contrasts: Sequence[Contrast], least: float
+) -> list[tuple[Contrast, PairedDifference, float]]:
+    """The contrasts whose gain is clear and at least `least`, with adjusted p-values (Holm)."""
+    tests = [evidence.difference(each.better, each.worse) for each in contrasts]
+    adjusted = holm([test.p_value for test in tests])
+    return [
+        (contrast, test, p_value)
+        for contrast, test, p_value in zip(contrasts, tests, adjusted, strict=True)
+        if p_value < CLEAR and test.estimate.value >= least
+    ]
+
+
+def gain(test: PairedDifference, p_value: float) -> str:
+    """`+23 points [15, 31] on the same items (adjusted p = 0.001)`."""
+    estimate = test.estimate
+    return (
+        f"{100 * estimate.value:+.0f} points [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+        f" on the same items (adjusted p = {p_value:.3f})"
+    )
+
+
+def ids(*runs: Sequence[Measurement]) -> tuple[str, ...]:
+    """Ids of all measurements, in order, each once."""
+    return tuple(dict.fromkeys(run.id for some in runs for run in some))

@@ -1,0 +1,78 @@
+"""Sections of the Markdown report: the arms of retrieval, speed, wrong answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from advisor.records import Option, Report
+from probes.records import Estimate
+from probes.sinks import markdown
+
+
+def interval(estimate: Estimate | None) -> str:
+    """`93.1 [90.2, 95.3]` in percent, `–` for nothing."""
+    if estimate is None:
+        return "–"
+    return f"{100 * estimate.value:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def arms(report: Report) -> Iterator[str]:
+    """Closed book, retrieved and oracle side by side, with what search found."""
+    oracles = {d.rung: d.quality for d in report.diagnoses if d.method == "oracle"}
+    retrieved = {o.rung: o for o in report.options if o.method == "rag"}
+    if not oracles and not retrieved:
+        return
+    yield "## Closed book, retrieved, oracle: dev, on the same items"
+    yield ""
+    yield "| rung | closed book, % | retrieved, % | oracle, % | n | search | recall, % |"
+    yield "|---|---|---|---|---|---|---|"
+    for rung in dict.fromkeys([*retrieved, *oracles]):
+        closed = [
+            option.quality
+            for option in report.options
+            if option.rung == rung and option.method in ("zero_shot", "few_shot")
+        ]
+        rag = retrieved.get(rung)
+        best = max(closed, key=lambda quality: quality.value, default=None)
+        some = best or (rag.quality if rag else oracles[rung])
+        yield (
+            f"| {markdown(rung)} | {interval(best)} | {interval(rag.quality if rag else None)}"
+            f" | {interval(oracles.get(rung))} | {some.n} | {_search(rag)} | {_recall(rag)} |"
+        )
+    yield ""
+
+
+def _search(rag: Option | None) -> str:
+    if rag is None:
+        return "–"
+    params = rag.params
+    return f"{params['retriever']}, k = {params['k']}" if "k" in params else "all passages"
+
+
+def _recall(rag: Option | None) -> str:
+    found = rag.figures if rag is not None else {}
+    told = [f"@{name[7:]} {interval(f)}" for name, f in found.items() if name.startswith("recall@")]
+    return ", ".join(told) or "–"
+
+
+def speed(options: Sequence[Option]) -> Iterator[str]:
+    """Latency at batch 1 and throughput at batch, as measured on this machine."""
+    timed = [option for option in options if option.latency is not None]
+    if not timed:
+        return
+    yield "## Speed on the machine that measured"
+    yield ""
+    yield (
+        "| option | one request: median, s | 95th percentile, s | requests timed"
+        " | output tokens/s in batches |"
+    )
+    yield "|---|---|---|---|---|"
+    for option in timed:
+        latency = option.latency
+        assert latency is not None
+        in_batches = f"{latency.tokens_per_s:.0f}" if latency.tokens_per_s else "–"
+        yield (
+            f"| {markdown(option.name)} | {latency.p50_s:.3g} | {latency.p95_s:.3g}"
+            f" | {latency.n or 'as the spec says'} | {in_batches} |"
+        )
+    yield ""
