@@ -1,4 +1,4 @@
-"""How much is measured: four sizes of the same battery of probes, for the budget to choose from."""
+"""How much is measured: five sizes of the same battery of probes, for the budget to choose from."""
 
 from __future__ import annotations
 
@@ -68,6 +68,22 @@ BATTERIES: tuple[Battery, ...] = (
         max_train=400,
         max_dev=120,
         max_test=150,
+    ),
+    Battery(
+        name="least",
+        n_trials=1,
+        confirmed=0,
+        epochs=(2,),
+        fractions=(0.5,),
+        seeds=2,
+        shots=(4,),
+        passages=(1, 3),
+        samples=0,
+        rag_trials=0,
+        full_trials=0,
+        max_train=200,
+        max_dev=100,
+        max_test=120,
     ),
 )
 """From the most to the least thorough; the plan takes the first that the budget can pay."""

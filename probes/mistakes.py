@@ -292,10 +292,7 @@ def clusters(
 
 
 def _cluster(kind: Kind, kinds: Sequence[Kind], answered: Sequence[_Answered]) -> Cluster:
-    members = sorted(
-        (each for each, its in zip(answered, kinds, strict=True) if its == kind),
-        key=lambda each: each.score.item_id,
-    )
+    members = [each for each, its in zip(answered, kinds, strict=True) if its == kind]
     groups = [_group(each.example) for each in answered]
     return Cluster(
         kind=kind,
@@ -330,12 +327,14 @@ def _short(text: str) -> str:
 def _joined(
     scores: Sequence[Score], predictions: Sequence[Prediction], examples: Sequence[Example]
 ) -> list[_Answered]:
+    """In the order of the ids, so that nothing depends on the order given."""
     given = {prediction.item_id: prediction for prediction in predictions}
     wanted = {example.item.id: example for example in examples}
     lost = [s.item_id for s in scores if s.item_id not in given or s.item_id not in wanted]
     if lost or len({score.item_id for score in scores}) < len(scores):
         raise ValueError(f"scores without answer or example, or two of one item: {lost[:3]}")
-    return [_Answered(s, given[s.item_id], wanted[s.item_id]) for s in scores]
+    ordered = sorted(scores, key=lambda score: score.item_id)
+    return [_Answered(s, given[s.item_id], wanted[s.item_id]) for s in ordered]
 
 
 def _group(example: Example) -> str:

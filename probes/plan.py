@@ -13,9 +13,9 @@ from probes.batteries import BATTERIES
 from probes.documents import Documents
 from probes.ladder import SMALL
 from probes.machine import Machine
-from probes.methods import METHODS, Battery, Proposals, Situation, method, observed
+from probes.methods import Battery, Proposals, Situation, method, observed, wanted
 from probes.record import Record
-from probes.records import Cell, Estimate, Example, Measurement, Splits
+from probes.records import Cell, Estimate, Example, Json, Measurement, Splits
 from probes.retrieval import available_retrievers
 from probes.task import ModelRef, TaskSpec
 from probes.work import MICRO_TOKENS, PlannedCell, planned, speed_key
@@ -156,6 +156,7 @@ def situation_of(question: Question, rung: Rung, battery: Battery, memory_bytes:
         tokens_per_passage=passages[int(0.95 * (len(passages) - 1))] + 1 if passages else 0,
         retrievers=available_retrievers() if passages else (),
         gold=documents.kind,
+        methods=tuple(spec.methods),
         full_fits=rung.ref.quantization == "none"
         and full_training_peak_bytes(rung.card, tokens=MICRO_TOKENS) < memory_bytes / 2,
         battery=battery,
@@ -195,9 +196,9 @@ def _tokenizer_folder(ref: ModelRef) -> Path | None:
 
 
 def rung_proposals(situation: Situation) -> Proposals:
-    """The cells of all methods on one rung, in the order of METHODS."""
+    """The cells of the wanted methods on one rung, in the order of METHODS."""
     known: dict[str, list[Measurement]] = {}
-    for name in METHODS:
+    for name in wanted(situation.methods):
         seen: list[Measurement] = []
         yield from observed(method(name).propose(situation, known), seen)
         known[name] = seen
@@ -228,11 +229,14 @@ def imagined_cells(situation: Situation) -> Iterator[Cell]:
 def imagined_finals(situation: Situation, splits: Splits) -> Iterator[Cell]:
     """Evaluations on the test split: one option a rung and run, as many as may be opened."""
     n_test = min(len(splits.test), situation.battery.max_test)
+    params: Json = {"batch_size": 16, "decoding": "generate"}
+    if not {"lora", "lora_rag", "full"}.isdisjoint(wanted(situation.methods)):
+        params |= {"rank": 16, "epochs": 0}
     for run in range(1, situation.battery.seeds + 1):
         yield situation.cell(
-            "lora",
+            "lora" if "rank" in params else "zero_shot",
             "final",
-            params={"rank": 16, "epochs": 0, "batch_size": 16, "decoding": "generate"},
+            params=params,
             split="test",
             n_eval=n_test,
             seed=situation.seed + run,

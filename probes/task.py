@@ -33,6 +33,9 @@ MetricName = Literal[
 ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
+MethodName = Literal["zero_shot", "steps", "few_shot", "rag", "vote", "lora", "lora_rag", "full"]
+
+
 class Columns(Record):
     """Which columns or JSON fields of the data hold what; found by name where left out."""
 
@@ -162,6 +165,8 @@ class TaskSpec(Record):
     """`auto`, the name of a ladder, or a list of Hub ids (`owner/name@revision`) and folders."""
     systems: list[SystemSpec] = Field(default_factory=list, max_length=8)
     """Models or prompts in use already, each with a file of its answers to the same inputs."""
+    methods: list[MethodName] = Field(default_factory=list)
+    """What may be recommended; all that apply where the list is empty."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @field_validator("version", mode="before")

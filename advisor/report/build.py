@@ -18,6 +18,7 @@ from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
+from probes.methods import METHODS, wanted
 from probes.plan import Plan
 from probes.record import Record
 from probes.records import Cost, Example, Json, Measurement, Splits
@@ -166,7 +167,12 @@ def _not_run(inputs: Inputs) -> Iterator[str]:
     elif inputs.documents.kind == "none":
         yield "the oracle arm of retrieval: it is not known which passages answer the items"
     tried = {found.cell.method for found in inputs.measurements}
-    if "full" not in tried:
+    if spec.methods:
+        left_out = [name for name in METHODS if name not in wanted(spec.methods)]
+        yield f"{', '.join(left_out)}: not in the spec's `methods`"
+    elif "vote" not in tried and spec.task_type != "classification":
+        yield "voting: this battery leaves it out"
+    if "full" not in tried and "full" in wanted(spec.methods):
         why = "this battery leaves it out" if not battery.full_trials else "it does not fit"
         yield f"full fine-tuning: {why}"
     if spec.needs.max_latency_s is not None:

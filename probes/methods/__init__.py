@@ -42,8 +42,8 @@ METHODS: dict[str, str] = {
 TRAINED = frozenset({"lora", "lora_rag", "full"})
 """Methods that train: their figures come from repeats, whose weights are kept for the test."""
 
-DIAGNOSTIC = frozenset({"oracle", "lora_steps"})
-"""Methods that tell ceilings apart and cannot be served: never an option."""
+DIAGNOSTIC = {"oracle": ("rag",), "lora_steps": ("steps", "lora")}
+"""Methods that tell ceilings apart and cannot be served, never an option; each goes with others."""
 
 
 class Battery(Record):
@@ -103,6 +103,8 @@ class Situation(Record):
     """The ways of searching that this machine has."""
     gold: Literal["given", "silver", "none"] = "none"
     """Whether it is known which passages answer an item; see `probes.documents.Documents`."""
+    methods: tuple[str, ...] = ()
+    """What the spec allows; everything where it names nothing."""
     full_fits: bool = False
     """Whether full fine-tuning fits this machine's memory."""
     battery: Battery
@@ -186,6 +188,20 @@ def observed(proposals: Proposals, seen: list[Measurement]) -> Proposals:
             cells = proposals.send(found)
     except StopIteration:
         return
+
+
+def wanted(asked: Sequence[str]) -> list[str]:
+    """The methods of a spec's list in the order of METHODS, each diagnosis with those it needs.
+
+    All of them where the list is empty.
+    """
+    if not asked:
+        return list(METHODS)
+    return [
+        name
+        for name in METHODS
+        if name in asked or (name in DIAGNOSTIC and set(DIAGNOSTIC[name]) <= set(asked))
+    ]
 
 
 def method(name: str) -> Method:

@@ -146,7 +146,7 @@ def test_repetition(given: str, wanted: str, expected: Kind) -> None:
         ("I\u2019m unable to answer this.", "Paris", "?", "refusal"),
         ("As an AI language model, I have no view.", "Paris", "?", "refusal"),
         ("I don't know.", "Paris", "?", "refusal"),
-        ("I do not know.", "I do not know the name.", "?", "near-miss"),
+        ("I do not know it.", "I do not know the name.", "?", "wrong"),
         ("Tell me: I cannot answer!", "I cannot answer him, he said.", "?", "wrong"),
         ("I don't know my PIN", "forgot PIN", "Help, I don't know my PIN", "copied"),
         ("I'm sorry to hear that, the parcel is late.", "It is late.", "?", "wrong"),
@@ -261,8 +261,9 @@ def test_clusters_do_not_depend_on_the_order() -> None:
     assert sum(cluster.share for cluster in expected) == pytest.approx(1)
     for seed in range(3):
         mix = random.Random(seed)
-        shuffled = [mix.sample(rows, len(rows)) for rows in (scores, predictions, examples)]
-        assert clusters(*shuffled) == expected  # type: ignore[arg-type]
+        for rows in (scores, predictions, examples):
+            mix.shuffle(rows)
+        assert clusters(scores, predictions, examples) == expected
 
 
 def test_all_right_has_no_clusters_and_lost_items_are_errors() -> None:
@@ -274,7 +275,7 @@ def test_all_right_has_no_clusters_and_lost_items_are_errors() -> None:
         (scores, predictions, examples[:1]),
         ([scores[0], scores[0]], predictions, examples),
     ):
-        with pytest.raises(ValueError, match="i00"):
+        with pytest.raises(ValueError, match="without answer or example"):
             clusters(*bad)
 
 
@@ -383,7 +384,7 @@ def test_a_planted_word_is_found() -> None:
         draw, examples = random.Random(seed), make_inputs(200, seed)
         hard = ["word7" in e.item.text.split() for e in examples]
         wrong = [draw.random() < (0.95 if bad else 0.15) for bad in hard]
-        (first, *_) = topics(make_scores(examples, wrong), examples) or [None]
+        first = next(iter(topics(make_scores(examples, wrong), examples)), None)
         if first is not None and first.term == "word7":
             found += 1
             assert first.n_with == sum(hard) and first.n_with + first.n_without == 200
