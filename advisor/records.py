@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from probes.mistakes import Cluster, Confusion, Topic
 from probes.record import Record
 from probes.records import Cost, Estimate, Json, Latency
+from probes.retrieval_health import RetrievalHealth
 from probes.task import TaskSpec
 
 SCHEMA_VERSION = 1
@@ -195,6 +197,21 @@ class Provenance(Record):
     finished: str
 
 
+class Mistakes(Record):
+    """The wrong answers of one option on dev: counts and ids; texts lie beside the report."""
+
+    option: str
+    n_wrong: int
+    clusters: tuple[Cluster, ...]
+    """By kind, largest first; without the examples' texts."""
+    topics: tuple[Topic, ...] = ()
+    """Words and labels that go with clearly more errors."""
+    confusions: tuple[Confusion, ...] = ()
+    """Pairs of labels that are taken for one another."""
+    suspects: tuple[str, ...] = ()
+    """Ids of items whose reference several options contradict with one and the same answer."""
+
+
 class Report(Record):
     """Everything that a run found; a published, versioned contract."""
 
@@ -212,6 +229,9 @@ class Report(Record):
     diagnoses: tuple[Diagnosis, ...] = ()
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
+    mistakes: Mistakes | None = None
+    retrieval: RetrievalHealth | None = None
+    """How well the documents can be searched, whatever the questions."""
     curves: tuple[CurvePoint, ...]
     test_openings: tuple[Json, ...]
     """Each time that test answers were used: when, and for which options."""

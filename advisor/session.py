@@ -115,7 +115,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
         yield from _open_test(prepared, store, driver)
     inputs = Inputs.of(store)
     report = build_report(inputs, finished=now())
-    write_report(store, report)
+    write_report(store, report, inputs)
     yield Event(kind="advice", payload=report.advice.model_dump(mode="json"))
     yield Event(
         kind="done",

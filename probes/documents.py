@@ -78,14 +78,18 @@ def documents_of(passages: Sequence[Passage], splits: Splits, place: str) -> Doc
 
 
 def read_documents(spec: TaskSpec, spec_path: Path) -> tuple[Passage, ...]:
-    """Passages of `data.documents`, in the order of their files; () where the spec names none.
+    """Passages of `data.documents`; () where the spec names none. See `read_passages`."""
+    if spec.data.documents is None:
+        return ()
+    return read_passages(resolve(spec.data.documents, spec_path, folder=True))
+
+
+def read_passages(path: Path) -> tuple[Passage, ...]:
+    """The passages of a folder or a .jsonl, in the order of their files.
 
     A folder gives passages of about 1,000 characters with ids such as `guide.md#3`; each row of a
     .jsonl stays whole and keeps its id. Raises UserError where nothing is there to read.
     """
-    if spec.data.documents is None:
-        return ()
-    path = resolve(spec.data.documents, spec_path, folder=True)
     if not path.is_dir():
         return _rows_as_passages(path)
     found = sorted(_documents(path))

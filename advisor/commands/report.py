@@ -19,8 +19,9 @@ def report(run: Path, as_json: bool) -> None:
     from probes.store import RunStore
 
     store = RunStore.open(run)
-    made = build_report(Inputs.of(store), finished=now())
-    write_report(store, made)
+    inputs = Inputs.of(store)
+    made = build_report(inputs, finished=now())
+    write_report(store, made, inputs)
     if as_json:
         click.echo((run / "report.json").read_text(encoding="utf-8"), nl=False)
     else:

@@ -14,14 +14,16 @@ import advisor
 from advisor import belief, decide
 from advisor.advice import advise
 from advisor.findings import Evidence, findings
+from advisor.mistakes import mistakes_of
 from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
 from probes.methods import METHODS, wanted
-from probes.plan import Plan
+from probes.plan import Plan, label_set
 from probes.record import Record
 from probes.records import Cost, Example, Json, Measurement, Splits
+from probes.retrieval_health import RetrievalHealth, retrieval_health
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore, canonical_json
 from probes.summary import is_item_mean
@@ -71,9 +73,18 @@ class Inputs:
         )
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set of a classification task, else nothing."""
+        return label_set(self.spec, self.splits.train)
+
+    @property
     def examples(self) -> dict[str, Example]:
         """Dev and test examples by item id."""
         return {example.item.id: example for example in (*self.splits.dev, *self.splits.test)}
+
+
+def _health(documents: Documents) -> RetrievalHealth | None:
+    return retrieval_health(documents.passages) if documents.passages else None
 
 
 def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
@@ -128,6 +139,8 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         diagnoses=tuple(belief.diagnoses(dev, inputs.cards)),
         comparisons=tuple(_named(row, spec) for row in comparisons),
         findings=tuple(told),
+        mistakes=mistakes_of(chosen, runs, examples, inputs.documents, inputs.labels),
+        retrieval=_health(inputs.documents),
         curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,

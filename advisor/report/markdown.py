@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.records import CurvePoint, Option, Report
-from advisor.report.sections import arms, interval, speed
+from advisor.report.sections import arms, documents, interval, speed, wrong_answers
 from probes.sinks import markdown
 
 
@@ -46,6 +46,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from speed(report.options)
     yield from _comparisons(report)
     yield from _findings(report)
+    yield from wrong_answers(report)
+    yield from documents(report)
     yield from _curves(report.curves)
     yield from _data(report)
     yield from _run(report)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from advisor.records import Option, Report
 from probes.records import Estimate
+from probes.retrieval_health import health_text
 from probes.sinks import markdown
 
 
@@ -75,4 +76,46 @@ def speed(options: Sequence[Option]) -> Iterator[str]:
             f"| {markdown(option.name)} | {latency.p50_s:.3g} | {latency.p95_s:.3g}"
             f" | {latency.n or 'as the spec says'} | {in_batches} |"
         )
+    yield ""
+
+
+def wrong_answers(report: Report) -> Iterator[str]:
+    """Kinds of wrong answers of the option that the advice is about, and what they go with."""
+    mistakes = report.mistakes
+    if mistakes is None or not mistakes.n_wrong:
+        return
+    yield f"## Wrong answers of {markdown(mistakes.option)}: dev"
+    yield ""
+    yield "| kind | items | of all answers, % | some of them |"
+    yield "|---|---|---|---|"
+    for cluster in mistakes.clusters:
+        some = ", ".join(f"`{name}`" for name in cluster.item_ids[:3])
+        yield f"| {cluster.kind} | {cluster.n} | {interval(cluster.share_of_all)} | {some} |"
+    yield ""
+    for topic in mistakes.topics:
+        yield (
+            f"- inputs with **{markdown(topic.term)}**: {topic.wrong_with} of {topic.n_with} wrong,"
+            f" {topic.wrong_without} of {topic.n_without} without (adjusted p ="
+            f" {topic.p_value:.3f})"
+        )
+    for pair in mistakes.confusions:
+        yield f"- {markdown(pair.wanted)} taken for {markdown(pair.given)}: {pair.n}"
+    if mistakes.suspects:
+        some = ", ".join(f"`{name}`" for name in mistakes.suspects[:5])
+        yield (
+            f"- {len(mistakes.suspects)} reference(s) that the best options all contradict with one"
+            f" and the same answer, worth a look: {some}"
+        )
+    yield "- texts: `wrong_answers.md` and `items.jsonl` beside this report"
+    yield ""
+
+
+def documents(report: Report) -> Iterator[str]:
+    """How well the documents can be searched, and what to label first."""
+    if report.retrieval is None:
+        return
+    yield "## Documents"
+    yield ""
+    for sentence in health_text(report.retrieval):
+        yield f"- {markdown(sentence)}"
     yield ""
