@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -15,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("advisor.commands.probe:probe", "Measure on your data and recommend; resumes by itself."),
     "plan": ("advisor.commands.plan:plan", "Show what `probe` would run, and its price; run nothing."),
     "report": ("advisor.commands.report:report", "Make a run's report again, or show it."),
+    "retrieval": ("advisor.commands.retrieval:retrieval", "Show how well documents can be searched, before any question."),
     "doctor": ("advisor.commands.doctor:doctor", "Show what this machine has and what could be loaded."),
     "schema": ("advisor.commands.schema:schema", "Print the JSON Schema of a spec, a report or an event."),
 }  # fmt: skip
@@ -48,10 +50,33 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    no_args_is_help=True,
+)
+@click.option(
+    "--task",
+    "-t",
+    type=click.Path(path_type=Path),
+    help="Plan, probe and read the verdict of this spec on a live screen.",
+)
 @click.version_option(__version__, prog_name="advisor")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context, task: Path | None) -> int:
     """Prompt, retrieve, fine-tune or a larger model? Measured on your data, not guessed."""
+    if ctx.invoked_subcommand is not None:
+        if task is not None:
+            name = ctx.invoked_subcommand
+            raise click.UsageError(f"--task comes after the command: `advisor {name} --task ...`")
+        return 0
+    if task is None:
+        raise click.exceptions.NoArgsIsHelpError(ctx)
+    from advisor.wizard.app import open_screen
+
+    return open_screen(task)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The live screen: a spec planned, probed and judged in a terminal."""

@@ -1,0 +1,1 @@
+"""Widgets that draw what a board holds."""
