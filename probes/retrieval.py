@@ -215,23 +215,23 @@ def silver_passages(
     shorter than 2 characters, or found in more than 20 % of the passages (of fewer than 5: in more
     than one), give nothing.
     """
+    texts = [passage.text for passage in passages]
     asked = [
-        (example.item, answer)
+        example
         for example in examples
-        if not example.gold_passages
-        and len(answer := normalise(example.output)) >= MIN_ANSWER_CHARS
+        if not example.gold_passages and len(normalise(example.output)) >= MIN_ANSWER_CHARS
     ]
-    spaced = [f" {' '.join(tokens(answer))} " for _, answer in asked]
-    holding = _holding(spaced, [passage.text for passage in passages])
+    answers = [f" {' '.join(tokens(example.output))} " for example in asked]
+    holding = _holding(answers, texts)
     most = max(1, int(MAX_ANSWER_SHARE * len(passages)))
-    index = Bm25([passage.text for passage in passages])
+    index = Bm25(texts)
     silver: dict[str, tuple[str, ...]] = {}
-    for (item, answer), spaced_answer in zip(asked, spaced, strict=True):
-        candidates = holding[spaced_answer]
+    for example, answer in zip(asked, answers, strict=True):
+        candidates = holding[answer]
         if 0 < len(candidates) <= most:
-            scores = index.scores(f"{item.text}\n{answer}")
+            scores = index.scores(f"{example.item.text}\n{example.output}")
             chosen = candidates[best_first(scores[candidates], 1)[0]]
-            silver[item.id] = (passages[chosen].id,)
+            silver[example.item.id] = (passages[chosen].id,)
     return silver
 
 

@@ -29,9 +29,9 @@ def embed(texts: Sequence[str], *, threads: int | None = None) -> NDArray[np.flo
     Raises:
         UserError: E-RETRIEVER-MISSING, where the package of the weights is not installed.
     """
+    tokenizer, model = _loaded()
     import torch
 
-    tokenizer, model = _loaded()
     if not texts:
         return np.zeros((0, WIDTH), dtype=np.float32)
     threads_before = torch.get_num_threads()
@@ -66,10 +66,10 @@ def _embedded(tokenizer: Any, model: Any, texts: list[str]) -> NDArray[np.float3
 @cache
 def _loaded() -> tuple[Any, Any]:
     """The tokenizer and the model, once in a process."""
+    folder = _folder()  # before the seconds that the imports take
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
-    folder = _folder()
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
