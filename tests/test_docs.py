@@ -34,10 +34,13 @@ def test_readme_make_targets_exist() -> None:
     assert set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE)) <= targets
 
 
-def test_readme_spec_is_a_spec(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    (tmp_path / "spec.yaml").write_text(text)
-    assert read_spec(tmp_path / "spec.yaml").name == "banking-intents"
+def test_readme_spec_is_a_spec_and_its_fragments_fit_in(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / "spec.yaml").write_text("".join(blocks))
+    spec = read_spec(tmp_path / "spec.yaml")
+    assert spec.name == "banking-intents"
+    assert [system.name for system in spec.systems] == ["current-prompt"]
 
 
 def test_there_is_an_example() -> None:
