@@ -1,4 +1,4 @@
-"""How much is measured: five sizes of the same battery of probes, for the budget to choose from."""
+"""How much is measured: six sizes of the same battery of probes, for the budget to choose from."""
 
 from __future__ import annotations
 
@@ -52,6 +52,22 @@ BATTERIES: tuple[Battery, ...] = (
         max_train=600,
         max_dev=200,
         max_test=300,
+    ),
+    Battery(
+        name="brief",
+        n_trials=2,
+        confirmed=2,
+        epochs=(2, 4),
+        fractions=(0.25, 0.5),
+        seeds=3,
+        shots=(4, 8),
+        passages=(1, 3),
+        samples=4,
+        rag_trials=1,
+        full_trials=0,
+        max_train=400,
+        max_dev=160,
+        max_test=240,
     ),
     Battery(
         name="minimal",
