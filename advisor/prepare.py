@@ -28,7 +28,7 @@ from probes.store import canonical_json, cell_key
 from probes.task import TaskSpec
 from probes.work import BATCH_TOKENS
 
-NUMBERS = 2
+NUMBERS = 3
 """Raised whenever a change to the code could change a measured number."""
 
 
@@ -164,7 +164,7 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
         spec = flags.applied(spec)
     examples, test = read_examples(spec, spec_path)
     splits = split_examples(examples, test)
-    documents = documents_of(read_documents(spec, spec_path), splits, spec.data.train)
+    documents = documents_of(read_documents(spec, spec_path), splits, spec.data)
     reference_machine(spec)
     scorer = make_scorer(spec, splits.train, spec_path.parent)
     _check_references(spec, splits, scorer, spec_path)

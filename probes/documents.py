@@ -19,12 +19,12 @@ from probes.retrieval import silver_passages
 from probes.sinks import file_name, one_line
 from probes.spec import resolve
 from probes.tables import missing_column, read_table, row_error
-from probes.task import TaskSpec
+from probes.task import DataSpec, TaskSpec
 from probes.turns import text_of
 
 PASSAGE_CHARS = 1_000
-MIN_SILVER_SHARE = 0.5
-"""Share of items whose answer must be found in some passage before silver passages are used."""
+MIN_KNOWN_SHARE = 0.5
+"""Share of items whose passages must be known before recall and the oracle are measured."""
 MAX_DOCUMENT_BYTES = 50 * 2**20
 MAX_DOCUMENTS = 100_000
 
@@ -46,8 +46,11 @@ class Documents(Record):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def documents_of(passages: Sequence[Passage], splits: Splits, place: str) -> Documents:
-    """The passages with the gold ids of dev and test items, or silver ones where none are given.
+def documents_of(passages: Sequence[Passage], splits: Splits, data: DataSpec) -> Documents:
+    """The passages with the gold ids of dev and test items.
+
+    Where fewer than half of the items name theirs, silver ones are added for the others; where
+    that is still fewer than half, nothing is taken to be known.
 
     Raises:
         UserError: E-DATA-GOLD, for the id of a passage that is not there.
@@ -55,21 +58,22 @@ def documents_of(passages: Sequence[Passage], splits: Splits, place: str) -> Doc
     if not passages:
         return Documents()
     known = {passage.id for passage in passages}
-    for example in (*splits.train, *splits.dev, *splits.test):
-        for name in example.gold_passages:
-            if name not in known:
+    for side, file in ((splits.train, data.train), (splits.dev, data.train),
+                       (splits.test, data.test or data.train)):  # fmt: skip
+        for example in side:
+            for name in set(example.gold_passages) - known:
                 raise UserError(
                     "E-DATA-GOLD",
                     f"no passage is called '{one_line(name, 60)}'",
-                    place=f"{place}:{example.row}",
+                    place=f"{file_name(Path(file))}:{example.row}",
                     hint="gold passages are ids of `data.documents`",
                 )
     held_out = (*splits.dev, *splits.test)
     given = {each.item.id: each.gold_passages for each in held_out if each.gold_passages}
-    if given:
+    if len(given) >= MIN_KNOWN_SHARE * len(held_out):
         return Documents(passages=tuple(passages), gold=given, kind="given")
-    silver = silver_passages(held_out, passages)
-    enough = len(silver) >= MIN_SILVER_SHARE * len(held_out)
+    silver = silver_passages(held_out, passages) | given
+    enough = len(silver) >= MIN_KNOWN_SHARE * len(held_out)
     return Documents(
         passages=tuple(passages),
         gold=silver if enough else {},

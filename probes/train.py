@@ -266,14 +266,24 @@ def micro_batches(batch: Sequence[TokenisedExample]) -> Iterator[Sequence[Tokeni
 
 
 def answer_loss(trained: Any, batch: Sequence[TokenisedExample]) -> torch.Tensor:
-    """Sum of the cross-entropy over answer tokens, in nats.
-
-    The output head runs at answer positions only, unless the architecture does something between
-    the head and the loss (soft-capping, scaling); then its own forward pass is used.
-    """
+    """Sum of the cross-entropy over answer tokens, in nats."""
     model = trained.get_base_model() if hasattr(trained, "peft_config") else trained
-    device = next(model.parameters()).device
     width = max(len(example.ids) for example in batch)
+    logits, targets, _ = answer_logits(model, batch, width)
+    loss: Callable[..., torch.Tensor] = torch.nn.functional.cross_entropy
+    return loss(logits.float(), targets, reduction="sum")
+
+
+def answer_logits(
+    model: Any, batch: Sequence[TokenisedExample], width: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits (answers, V) where answer tokens are predicted, those tokens, and their rows.
+
+    The examples are padded to `width`. The output head runs at answer positions only, unless the
+    architecture does something between the head and the loss (soft-capping, scaling); then its own
+    forward pass is used.
+    """
+    device = next(model.parameters()).device
     ids = torch.zeros((len(batch), width), dtype=torch.long)
     mask = torch.zeros((len(batch), width), dtype=torch.long)
     predicts = torch.zeros((len(batch), width), dtype=torch.bool)
@@ -282,15 +292,15 @@ def answer_loss(trained: Any, batch: Sequence[TokenisedExample]) -> torch.Tensor
         ids[row, :length] = torch.tensor(example.ids)
         mask[row, :length] = 1
         predicts[row, length - example.n_answer - 1 : length - 1] = True
-    targets = ids.roll(-1, dims=1)[predicts].to(device)  # (answers,)
+    targets = ids.roll(-1, dims=1)[predicts].to(device)
+    owner = predicts.nonzero()[:, 0].to(device)
     inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "use_cache": False}
     if _head_is_plain(model.config):
         hidden = model.get_decoder()(**inputs).last_hidden_state  # (B, T, H)
-        logits = model.get_output_embeddings()(hidden[predicts.to(device)])  # (answers, V)
+        logits = model.get_output_embeddings()(hidden[predicts.to(device)])
     else:
         logits = model(**inputs).logits[predicts.to(device)]
-    loss: Callable[..., torch.Tensor] = torch.nn.functional.cross_entropy
-    return loss(logits.float(), targets, reduction="sum")
+    return logits, targets, owner
 
 
 def _head_is_plain(config: Any) -> bool:

@@ -20,7 +20,17 @@ from probes.figures import recall_figures, sampling_figures
 from probes.methods import Answers, Checkpoint, Request, method
 from probes.models import LanguageModel
 from probes.record import Record
-from probes.records import Cell, Cost, Example, Json, Measurement, Prediction, Score, Splits
+from probes.records import (
+    Cell,
+    Cost,
+    Estimate,
+    Example,
+    Json,
+    Measurement,
+    Prediction,
+    Score,
+    Splits,
+)
 from probes.retrieval import Library
 from probes.scoring import Scorer, make_scorer
 from probes.store import RunStore, canonical_json
@@ -177,7 +187,7 @@ class Worker:
             content=figures["content"],
             quality=figures["quality"],
             figures={
-                **recall_figures(answers.predictions, self.documents.gold),
+                **self._recall(cell, answers),
                 **sampling_figures(answers.predictions, self.scorer, seen),
             },
             latency=answers.latency,
@@ -187,6 +197,13 @@ class Worker:
             cost=watch.cost(answers),
         )
         return measurement.model_dump()
+
+
+    def _recall(self, cell: Cell, answers: Answers) -> dict[str, Estimate]:
+        """What search found; nothing for cells that did not search."""
+        if cell.params.get("context") != "retrieved":
+            return {}
+        return recall_figures(answers.predictions, self.documents.gold)
 
 
 def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
