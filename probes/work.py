@@ -84,7 +84,10 @@ def work_of(cell: Cell, situation: Situation) -> Work:
     params = cell.params
     prompt = situation.mean_tokens + passages_in(cell, situation) * situation.tokens_per_passage
     trained = prompt + situation.tokens_per_output
-    prompt += int(params.get("shots", 0)) * (situation.mean_tokens + situation.tokens_per_output)
+    per_shot = situation.mean_tokens + situation.tokens_per_output
+    if "context" in params:
+        per_shot += situation.tokens_per_passage
+    prompt += int(params.get("shots", 0)) * per_shot
     samples = int(params.get("samples", 1))
     written = situation.tokens_per_output + int(params.get("steps_tokens", 0))
     batches = math.ceil(cell.n_eval * samples * (prompt + written) / BATCH_TOKENS)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from probes.asking import Asked, answer_tokens, finished, put, timed
 from probes.methods import Answers, Known, Proposals, Request, Situation, best
+from probes.methods.rag import shots_with_passages
 from probes.models import Progress
 from probes.readings import normalise
 from probes.records import Json, Measurement, Prediction
@@ -34,7 +35,12 @@ def propose(situation: Situation, known: Known) -> Proposals:
         return
     choosers = ["likelihood"] if situation.task_type in LONG_TEXT else ["majority", "likelihood"]
     yield [
-        situation.cell("vote", "search", params=_params(greedy, situation, chooser))
+        situation.cell(
+            "vote",
+            "search",
+            params=_params(greedy, situation, chooser),
+            n_train=greedy.cell.n_train,
+        )
         for chooser in choosers
     ]
 
@@ -50,7 +56,7 @@ def answer(request: Request) -> Answers:
     def drawn(some: Sequence[Asked], progress: Progress) -> list[Prediction]:
         return _drawn(request, some, progress)
 
-    return timed(request, put(request, request.items), drawn)
+    return timed(request, put(request, request.items, shots_with_passages(request)), drawn)
 
 
 def _drawn(request: Request, asked: Sequence[Asked], progress: Progress) -> list[Prediction]:

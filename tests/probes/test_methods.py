@@ -12,7 +12,7 @@ from probes.batteries import BATTERIES
 from probes.methods import METHODS, Battery, Request, Situation, best, method, observed
 from probes.methods.few_shot import balanced_sample, nearest
 from probes.methods.lora import central_learning_rate
-from probes.methods.rag import retrieved_params
+from probes.methods.rag import retrieved_params, with_shots
 from probes.methods.steps import steps_params
 from probes.models import Conversation, Progress
 from probes.prompt import conversation, with_context, with_labels
@@ -117,7 +117,8 @@ def test_a_method_survives_when_everything_fails(name: str) -> None:
 
 
 def test_every_method_is_proposed_where_it_can_serve() -> None:
-    assert [name for name in METHODS if play(name, documented())] == list(METHODS)
+    thorough = documented(battery=BATTERIES[0])
+    assert [name for name in METHODS if play(name, thorough)] == list(METHODS)
 
 
 def test_what_cannot_serve_is_not_proposed() -> None:
@@ -126,7 +127,8 @@ def test_what_cannot_serve_is_not_proposed() -> None:
 
 
 def test_retrieval_tries_each_k_by_bm25_then_the_other_searches_at_the_best_k() -> None:
-    first, second = play("rag", documented())
+    first, second, third = play("rag", documented())
+    assert [c.params.get("shots") for c in third] == [2]
     assert [c.params.get("k") for c in first] == [1, 3, None]
     assert {c.params["context"] for c in first} == {"retrieved", "all"}
     assert [c.params["retriever"] for c in second] == ["dense", "hybrid"]
@@ -148,12 +150,13 @@ def test_lora_on_retrieval_takes_over_how_passages_are_found() -> None:
 
 
 def test_full_fine_tuning_searches_well_below_loras_rates() -> None:
+    thorough = documented(battery=BATTERIES[0])
     rates = {
-        name: [c.params["learning_rate"] for b in play(name, documented()) for c in b]
+        name: [c.params["learning_rate"] for b in play(name, thorough) for c in b]
         for name in ("lora", "full")
     }
     assert max(rates["full"]) < min(rates["lora"]) * 4
-    assert all("rank" not in c.params for b in play("full", documented()) for c in b)
+    assert all("rank" not in c.params for b in play("full", thorough) for c in b)
 
 
 def test_lost_steps_are_looked_for_with_the_adapter_of_a_repeat() -> None:
@@ -352,6 +355,19 @@ def test_retrieved_passages_stand_before_the_question_and_are_told() -> None:
     (turn,) = model.asked[0]
     assert turn.content.startswith("Sort.\nContext: fact 7 fact ")
     assert turn.content.endswith("\nQuestion: which fact 7")
+
+
+def test_examples_of_a_retrieving_prompt_stand_behind_their_passages() -> None:
+    model = Echo()
+    cell = situation().cell("rag", "search", params=with_shots(retrieved_params(1, "bm25")))
+    train = [made("which fact 5", "five"), made("which fact 9", "nine")]
+    train[1] = train[1].model_copy(update={"gold_passages": ("p30",)})
+    item = made("which fact 7", "").item
+    method("rag").answer(request_of(model, cell, items=[item], train=train))
+    contents = [turn.content for turn in model.asked[0]]
+    assert any("Context: fact 5\nQuestion: which fact 5" in content for content in contents)
+    assert any("Context: fact 30\nQuestion: which fact 9" in content for content in contents)
+    assert contents[-1] == "Context: fact 7\nQuestion: which fact 7"
 
 
 def test_the_oracle_sees_gold_passages_and_nothing_where_there_are_none() -> None:
