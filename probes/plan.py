@@ -158,6 +158,7 @@ def situation_of(question: Question, rung: Rung, battery: Battery, memory_bytes:
         gold=documents.kind,
         methods=tuple(spec.methods),
         full_fits=rung.ref.quantization == "none"
+        and rung.ref.dtype == "float32"  # without master weights bf16 rounds small steps away
         and full_training_peak_bytes(rung.card, tokens=MICRO_TOKENS) < memory_bytes / 2,
         battery=battery,
         seed=spec.seed,

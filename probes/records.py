@@ -157,7 +157,8 @@ class Latency(Record):
 
     p50_s: float
     """Median seconds of one request at batch 1, prompt to last token."""
-    p95_s: float
+    p95_s: float | None
+    """None where fewer than ten requests were timed: it would be their maximum."""
     n: int
     """Requests timed at batch 1."""
     tokens_per_s: float

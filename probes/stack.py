@@ -21,16 +21,6 @@ import torch
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 
 
-WIDTH = 16
-"""Columns that every A is padded to, so that what an adapter becomes does not depend on the ranks
-of its companions: a longer inner product is rounded otherwise."""
-
-
-def padded_width(rank: int) -> int:
-    """The columns of an adapter of that rank: the next multiple of WIDTH."""
-    return -(-rank // WIDTH) * WIDTH
-
-
 @dataclass(frozen=True)
 class Adapter:
     """One LoRA adapter: all its matrices in one vector, in the order of the bank's layers."""

@@ -3,7 +3,8 @@
 Learning rate, rank, schedule, seed, gradient clip and end are each adapter's own; what they share
 is the base, the training examples and the lengths of the batches. An adapter that diverges, is
 pruned or has done its epochs leaves between steps, and the others go on as if it had never been
-there.
+there: bit for bit where a batch is one forward pass (fp32, one thread, tested), by rounding where
+small parts make the matrix products take other kernels.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from probes.failures import CellFailure, PromptTooLong, TrainingDiverged
 from probes.methods import Request
 from probes.models.hf import HfModel
 from probes.records import Json, Prediction
-from probes.stack import Adapter, Bank, new_adapter, padded_width
+from probes.stack import Adapter, Bank, new_adapter
 from probes.train import (
     CLIP_NORM,
     MEGA_BATCHES,
@@ -31,7 +32,7 @@ from probes.train import (
     derived_seed,
     encode_example,
 )
-from probes.work import MICRO_TOKENS
+from probes.work import MICRO_TOKENS, padded_width
 
 
 @dataclass
@@ -268,7 +269,7 @@ def _step(
     """
     n, size = len(batches), len(batches[0])
     counts = [sum(example.n_answer for example in batch) for batch in batches]
-    per_part = max(1, MICRO_TOKENS // (n * width))
+    per_part = max(1, MICRO_TOKENS // width)  # of each: never by how many companions there are
     totals = [0.0] * n
     for at in range(0, size, per_part):
         part = [batch[at : at + per_part] for batch in batches]

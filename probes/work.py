@@ -21,6 +21,9 @@ BATCH_TOKENS = 6144
 can change a greedy answer in its last bit."""
 MICRO_TOKENS = 4096
 """Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
+ADAPTER_WIDTH = 16
+"""Columns that LoRA's A is padded to a multiple of, so that what an adapter becomes does not depend
+on the ranks of its companions: a longer inner product is rounded otherwise."""
 LABEL_TOKENS = 4
 """Tokens of one candidate, where its tokenizer is not at hand."""
 
@@ -69,6 +72,11 @@ def planned(
         tokens=tokens,
         memory_bytes=memory,
     )
+
+
+def padded_width(rank: int) -> int:
+    """The columns of an adapter of that rank: the next multiple of ADAPTER_WIDTH."""
+    return -(-rank // ADAPTER_WIDTH) * ADAPTER_WIDTH
 
 
 def passages_in(cell: Cell, situation: Situation) -> int:

@@ -198,7 +198,6 @@ class Worker:
         )
         return measurement.model_dump()
 
-
     def _recall(self, cell: Cell, answers: Answers) -> dict[str, Estimate]:
         """What search found; nothing for cells that did not search."""
         if cell.params.get("context") != "retrieved":

@@ -73,10 +73,14 @@ def speed(options: Sequence[Option]) -> Iterator[str]:
         assert latency is not None
         in_batches = f"{latency.tokens_per_s:.0f}" if latency.tokens_per_s else "–"
         yield (
-            f"| {markdown(option.name)} | {latency.p50_s:.3g} | {latency.p95_s:.3g}"
+            f"| {markdown(option.name)} | {latency.p50_s:.3g} | {_seconds(latency.p95_s)}"
             f" | {latency.n or 'as the spec says'} | {in_batches} |"
         )
     yield ""
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def wrong_answers(report: Report) -> Iterator[str]:

@@ -21,10 +21,10 @@ FREE_TEXT: frozenset[TaskType] = frozenset(
 
 
 def propose(situation: Situation, known: Known) -> Proposals:
-    """Two ways of asking for steps where the task reasons, one elsewhere."""
+    """Two ways of asking for steps where the task reasons, elsewhere the one that asks for a sign."""
     if situation.task_type in FREE_TEXT:
         return
-    triggers = TRIGGERS if situation.task_type == "reasoning" else TRIGGERS[:1]
+    triggers = TRIGGERS if situation.task_type == "reasoning" else TRIGGERS[1:]
     yield [
         situation.cell("steps", "baseline", params=steps_params(situation, trigger))
         for trigger in triggers

@@ -13,6 +13,7 @@ from probes.failures import CellFailure
 from probes.ladder import SMALL
 from probes.methods import Answers, Proposals, Request, Situation
 from probes.records import Cell, Json, Measurement
+from probes.work import padded_width
 
 if TYPE_CHECKING:
     import optuna
@@ -297,5 +298,6 @@ def stack_key(cell: Cell) -> str | None:
     if cell.adapter is not None or "rank" not in params or "learning_rate" not in params:
         return None
     shared = {name: value for name, value in params.items() if name not in OWN}
-    fields = [cell.rung, cell.method, cell.n_train, cell.split, cell.n_eval, shared]
+    width = padded_width(int(params["rank"]))
+    fields = [cell.rung, cell.method, cell.n_train, cell.split, cell.n_eval, width, shared]
     return json.dumps(fields, sort_keys=True)

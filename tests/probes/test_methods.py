@@ -390,9 +390,11 @@ def test_other_inputs_are_not_called_questions() -> None:
     ("text", "steps", "answer"),
     [
         ("1 + 2 = 3 Answer: 3", "1 + 2 = 3", "3"),
-        ("Answer: 4, no. Final answer: 5", "Answer: 4, no.", "5"),
+        ("Answer: 4, no. Final answer: 5", "Answer: 4, no. Final", "5"),
+        ("Both answers agree: it is Paris.", "", "Both answers agree: it is Paris."),
+        ("Answer: Paris. I hope this answers it.", "", "Paris. I hope this answers it."),
         ("so 7 apples\n#### 7", "so 7 apples", "7"),
-        ("The answer is blue", "", "blue"),
+        ("The answer is blue", "The", "blue"),
         ("no sign here", "", "no sign here"),
         ("cut off Answer:", "", "cut off Answer:"),
         ("", "", ""),
@@ -436,6 +438,7 @@ def test_cells_that_may_become_an_option_are_timed_one_by_one() -> None:
     latency = method("zero_shot").answer(request_of(Echo(), timed)).latency
     assert latency is not None
     assert latency.n == 3
-    assert 0 <= latency.p50_s <= latency.p95_s
+    assert latency.p50_s >= 0
+    assert latency.p95_s is None  # of three requests
     untimed = timed.model_copy(update={"role": "tune"})
     assert method("zero_shot").answer(request_of(Echo(), untimed)).latency is None

@@ -107,9 +107,19 @@ def test_an_adapter_alone_is_bitwise_the_one_in_company(model: HfModel, make: Re
 
 def test_a_lower_rank_is_padded_without_a_trace(model: HfModel, make: Requests) -> None:
     (alone,) = trained(model, make(rank=4))
-    padded, _ = trained(model, make(rank=4), make(seed=2, rank=16))
+    padded, _, _ = trained(model, make(rank=4), make(seed=2, rank=16), make(seed=3, rank=9))
     assert torch.equal(weights_of(model, alone), weights_of(model, padded))
     assert padded.adapter.width == 16
+
+
+def test_parts_of_a_batch_depend_on_the_company_by_rounding_alone(
+    model: HfModel, make: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.together.MICRO_TOKENS", 64)  # a batch in parts
+    (alone,) = trained(model, make())
+    first, *_ = trained(model, make(), make(seed=2), make(seed=3), make(seed=4))
+    ours, theirs = weights_of(model, alone), weights_of(model, first)
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-2)
 
 
 @pytest.mark.parametrize("poison", [1e9, float("nan")])
@@ -234,6 +244,7 @@ def test_widths_depend_on_the_data_alone(model: HfModel, make: Requests) -> None
 def test_only_what_shares_prompts_is_trained_together(make: Requests) -> None:
     cell = make().cell
     assert stack_key(cell) == stack_key(make(seed=9, rank=16, epochs=8, learning_rate=1.0).cell)
+    assert stack_key(cell) != stack_key(make(rank=32).cell)
     assert stack_key(cell) != stack_key(cell.model_copy(update={"n_train": 5}))
     assert stack_key(cell) != stack_key(make(context="retrieved", k=3).cell)
     assert stack_key(cell.model_copy(update={"adapter": "f" * 64})) is None
