@@ -21,7 +21,7 @@ FREE_TEXT: frozenset[TaskType] = frozenset(
 
 
 def propose(situation: Situation, known: Known) -> Proposals:
-    """Two ways of asking for steps where the task reasons, elsewhere the one that asks for a sign."""
+    """Two ways of asking for steps where the task reasons, elsewhere the one with a sign."""
     if situation.task_type in FREE_TEXT:
         return
     triggers = TRIGGERS if situation.task_type == "reasoning" else TRIGGERS[1:]
