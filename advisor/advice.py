@@ -30,6 +30,7 @@ BINDING: Mapping[str, FindingKind] = {
 }
 """What binds where an option of that method is the cheapest that is enough."""
 UNMET: tuple[FindingKind, ...] = (
+    "ruled-out",
     "retrieval-limited",
     "data-limited",
     "label-noise",
@@ -43,8 +44,9 @@ UNMET: tuple[FindingKind, ...] = (
 )
 """What may bind where no option is enough, what can be mended first."""
 STEPS: Mapping[FindingKind, str] = {
-    "retrieval-limited": "mend the search before any model: other passages, other queries, a"
-    " reranker; the model reads the right passage well enough",
+    "ruled-out": "relax the need or the budget that rules the better options out, or look for a"
+    " cheaper way to serve them",
+    "retrieval-limited": "mend the search first: other passages, other queries, a reranker",
     "label-noise": "read the references that all models contradict (items.jsonl), correct them, and"
     " probe again; no model can do better than its references",
     "task-ceiling": "find out what people would need to know to answer, and put it into the input",
@@ -106,9 +108,12 @@ def ceilings(
     """
     kinds = {finding.kind for finding in findings}
     if verdict != "use":
-        return tuple(kind for kind in UNMET if kind in kinds)
+        hindered = chosen.barred and chosen.p_meets > HOPELESS
+        left = kinds if hindered else kinds - {"ruled-out"}
+        return tuple(kind for kind in UNMET if kind in left)
     bound: list[FindingKind] = []
-    if chosen.method in BINDING:
+    here = {f.kind for f in findings if f.rung in (None, chosen.rung)}
+    if BINDING.get(chosen.method) in here:
         bound.append(BINDING[chosen.method])
     form = [f for f in findings if f.kind == "form-limited" and f.rung == chosen.rung]
     if form and chosen.method in ("lora", "full"):
@@ -134,7 +139,7 @@ def _runners_up(chosen: Option, options: Sequence[Option], spec: TaskSpec) -> li
 def _data_work(findings: Sequence[Finding]) -> list[str]:
     """What labelling or cleaning would be worth."""
     work = [
-        f"label {finding.enough}: {finding.text}"
+        f"{finding.enough}: {finding.text}"
         for finding in findings
         if finding.kind == "data-limited" and finding.enough
     ]
@@ -146,7 +151,7 @@ def _data_work(findings: Sequence[Finding]) -> list[str]:
 
 def _confirmed(verdict: Verdict, chosen: Option, spec: TaskSpec) -> bool | None:
     """Whether the test split agrees with a verdict from dev; see `Advice.confirmed_on_test`."""
-    if chosen.test is None or verdict == "not-enough-evidence":
+    if chosen.test is None or verdict == "not-enough-evidence" or chosen.barred:
         return None
     p_meets = chosen.p_meets_on_test or 0.0
     if verdict == "use":
@@ -163,6 +168,8 @@ def _headline(
 ) -> str:
     prefix = "On pocket models (a rehearsal): " if rehearsal else ""
     reach = f"{percent(chosen.quality)}, target {100 * spec.target:g} %"
+    if verdict == "nothing-is-enough" and chosen.barred and chosen.p_meets > HOPELESS:
+        return f"{prefix}{chosen.name} would do ({reach}) but is ruled out: {chosen.barred[0]}"
     if verdict == "use":
         return f"{prefix}use {chosen.name}: {reach}"
     if refuted:
@@ -197,10 +204,11 @@ def _why_not_cheaper(chosen: Option, options: Sequence[Option], spec: TaskSpec) 
     cheaper = [o for o in options if total_usd(o.price) < total_usd(chosen.price)]
     if not cheaper:
         return "nothing cheaper was measured"
-    top = max(cheaper, key=lambda o: o.p_meets)
+    top = max(cheaper, key=lambda o: (not o.barred, o.p_meets))
+    reason = f"; ruled out: {top.barred[0]}" if top.barred else ""
     return (
         f"of {len(cheaper)} cheaper option(s) the best is {top.name} with {percent(top.quality)};"
-        f" P(meets {spec.target:.0%}) = {top.p_meets:.2f}"
+        f" P(meets {spec.target:.0%}) = {top.p_meets:.2f}{reason}"
     )
 
 
@@ -231,7 +239,7 @@ def _next_step(
     if verdict == "not-enough-evidence":
         n = items_to_settle(chosen, spec.target)
         return (
-            f"evaluate on about {n:,} items (the dev split has {chosen.quality.n:,}): that would"
+            f"evaluate on about {n:,} items ({chosen.quality.n:,} dev items were used): that would"
             f" tell a quality like this one from the target"
         )
     if binding and binding[0] == "data-limited":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from advisor.records import CurvePoint, Diagnosis, Option, Price
 from knowledge.cost import (
@@ -14,6 +15,7 @@ from knowledge.cost import (
     usd,
 )
 from knowledge.records import Machine, ModelCard
+from probes.documents import Documents
 from probes.methods import DIAGNOSTIC, METHODS, TRAINED, best
 from probes.records import Estimate, Example, Measurement
 from probes.stats import (
@@ -30,6 +32,8 @@ REFERENCE_MACHINE = "l4"
 """Prices are for this card unless the spec names another."""
 Z = 1.959964
 """Normal quantile of a 95 % interval."""
+NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
+"""Licences of model cards, in small letters, that forbid commercial use."""
 STALE = frozenset({"weekly", "daily"})
 """Knowledge that changes so often is not trained into weights where documents can be searched."""
 MONTHS = 12
@@ -67,13 +71,41 @@ def options(
     return sorted(found, key=lambda option: (total_usd(option.price), option.n_params))
 
 
-def diagnoses(dev: Sequence[Measurement], rungs: Iterable[str]) -> list[Diagnosis]:
+def diagnosed(
+    dev: Sequence[Measurement], rung: str, method: str, documents: Documents
+) -> Measurement | None:
+    """The best cell of a diagnostic method on a rung.
+
+    Of the oracle only the items whose passages are known: the others were answered closed book.
+    """
+    mine = [c for c in dev if c.cell.rung == rung and c.cell.method == method]
+    if method == "oracle" and documents.gold:
+        mine = [_restricted(found, documents.gold) for found in mine]
+    return best(mine)
+
+
+def _restricted(found: Measurement, items: Container[str]) -> Measurement:
+    """The measurement over those items alone, its quality their mean."""
+    scores = tuple(score for score in found.scores if score.item_id in items)
+    if not scores or len(scores) == len(found.scores):
+        return found
+    return found.model_copy(
+        update={
+            "scores": scores,
+            "predictions": tuple(p for p in found.predictions if p.item_id in items),
+            "quality": estimate_runs([[score.quality for score in scores]]),
+        }
+    )
+
+
+def diagnoses(
+    dev: Sequence[Measurement], rungs: Iterable[str], documents: Documents
+) -> list[Diagnosis]:
     """The best cell of each diagnostic method on each rung."""
     found = []
     for rung in rungs:
         for method in sorted(DIAGNOSTIC):
-            mine = [c for c in dev if c.cell.rung == rung and c.cell.method == method]
-            top = best(mine)
+            top = diagnosed(dev, rung, method, documents)
             if top is not None and top.quality is not None:
                 found.append(
                     Diagnosis(
@@ -108,17 +140,38 @@ def chosen_runs(
         if found.cell.rung == rung and found.cell.method == method and found.status == "ok"
     ]
     repeats = [found for found in mine if found.cell.role == "repeat"]
-    tried = [found for found in mine if found.cell.role in ("baseline", "search", "tune")]
+    n_tried = sum(len(settings_tried(dev, rung, m)) for m in (method, *INHERITED.get(method, ())))
     if method in TRAINED:
-        searched = ("learning_rate", "rank", "epochs")
-        return repeats, len(
-            {tuple(found.cell.params.get(name) for name in searched) for found in tried}
-        )
-    winner = best(tried)
+        return repeats, n_tried
+    winner = best([found for found in mine if found.cell.role in SEARCHED])
     if winner is None:
         return [], 0
     again = [found for found in repeats if found.cell.params == winner.cell.params]
-    return [winner, *again], len(tried)
+    return [winner, *again], n_tried
+
+
+SEARCHED = ("baseline", "search", "tune")
+"""Roles of the cells that a setting is chosen from."""
+INHERITED = {
+    "vote": ("zero_shot", "steps", "rag"),
+    "lora_rag": ("rag", "lora"),
+    "full": ("lora",),
+}
+"""Methods that begin from the best setting of others, chosen on the same items."""
+
+
+def settings_tried(dev: Sequence[Measurement], rung: str, method: str) -> set[str]:
+    """The settings of a method that were compared on a rung, pruned ones too."""
+    return {
+        json.dumps(
+            {k: v for k, v in found.cell.params.items() if k != "prune_below"}, sort_keys=True
+        )
+        for found in dev
+        if found.cell.rung == rung
+        and found.cell.method == method
+        and found.cell.role in SEARCHED
+        and found.status in ("ok", "pruned")
+    }
 
 
 def _option(
@@ -146,28 +199,53 @@ def _option(
         n_runs=len(runs),
         n_tried=n_tried,
         optimism=round(optimism, 4),
-        p_meets=p_meets(runs, spec, _asked(spec.target, optimism), clusters),
+        p_meets=p_meets(runs, spec, asked(spec.target, optimism), clusters),
         price=price,
         latency=runs[0].latency,
         figures=runs[0].figures,
-        barred=tuple(barred(method, runs[0], spec)),
+        barred=(*barred(runs[0], card, spec), *too_dear(price, spec)),
         evidence=tuple(run.id for run in runs),
     )
 
 
-def barred(method: str, run: Measurement, spec: TaskSpec) -> list[str]:
-    """Which of the spec's needs rule an option out, in words; nothing where it may be chosen."""
-    needs, latency = spec.needs, run.latency
+def too_dear(price: Price, spec: TaskSpec) -> list[str]:
+    """Which of the spec's budgets an option passes, in words."""
+    budget, month = spec.budget, price.serving_usd_per_month
     reasons = []
+    if budget.training_usd is not None and price.training_usd > budget.training_usd:
+        reasons.append(
+            f"training costs {price.training_usd:.2g} USD, {budget.training_usd:g} are allowed"
+        )
+    if budget.serving_usd_per_month is not None:
+        allowed = f"{budget.serving_usd_per_month:g} are allowed"
+        if month is None:
+            reasons.append(f"what serving costs is unknown, {allowed}")
+        elif month > budget.serving_usd_per_month:
+            reasons.append(f"serving costs {month:.2g} USD a month, {allowed}")
+    return reasons
+
+
+def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str]:
+    """Which of the spec's needs rule an option out, in words; nothing where it may be chosen.
+
+    Latency counts only where the machine that measured is the one that would serve.
+    """
+    needs, latency, method = spec.needs, run.latency, run.cell.method
+    reasons = []
+    if needs.commercial and card is not None and card.licence.lower() in NON_COMMERCIAL:
+        reasons.append(f"its licence ({card.licence}) allows no commercial use")
     outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
     if needs.on_premises and method == "existing" and outside:
         reasons.append("the data would leave the premises")
     limit_s = needs.max_latency_s
-    if limit_s is not None and latency is not None and latency.p50_s > limit_s:
-        reasons.append(
-            f"one answer takes {latency.p50_s:.2g} s here (median of {latency.n}), at most"
-            f" {limit_s:g} s are allowed"
-        )
+    if limit_s is not None and latency is not None and spec.hardware.gpu is None:
+        slow_s = latency.p95_s or latency.p50_s
+        if slow_s > limit_s:
+            reasons.append(
+                f"one answer takes {slow_s:.2g} s here"
+                f" ({'95th percentile' if latency.p95_s else 'median'} of {latency.n}),"
+                f" {limit_s:g} s are allowed"
+            )
     closed = "context" not in run.cell.params
     if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
         reasons.append(
@@ -177,7 +255,7 @@ def barred(method: str, run: Measurement, spec: TaskSpec) -> list[str]:
     return reasons
 
 
-def _asked(target: float, optimism: float) -> float:
+def asked(target: float, optimism: float) -> float:
     """The target with the optimism on top, at most halfway from the target to 1.
 
     Without the limit no option could ever meet a target near 1.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from advisor.belief import p_at, paired, total_usd
+from advisor.belief import asked, p_at, paired, total_usd
 from advisor.records import Comparison, Option, Verdict
 from probes.records import Estimate, Example, Measurement
 from probes.stats import holm
@@ -17,6 +17,8 @@ ENOUGH_AT_HIGH_STAKES = 0.95
 HOPELESS = 0.2
 """Below this probability for every option the verdict is: nothing here is enough."""
 MAX_FINALISTS = 4
+MIN_SHARED = 8
+"""Items that two options must both have answered before they are compared."""
 
 
 def threshold(spec: TaskSpec) -> float:
@@ -36,6 +38,12 @@ def affordable(option: Option, spec: TaskSpec) -> bool:
 def eligible(options: Sequence[Option], spec: TaskSpec) -> list[Option]:
     """The options that the spec's money and needs leave open."""
     return [option for option in options if not option.barred and affordable(option, spec)]
+
+
+def comparable(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
+    """Whether two options answered enough items in common to be compared."""
+    theirs = {score.item_id for score in b[0].scores}
+    return sum(score.item_id in theirs for score in a[0].scores) >= MIN_SHARED
 
 
 def choose(options: Sequence[Option], spec: TaskSpec) -> tuple[Verdict, Option]:
@@ -87,8 +95,15 @@ def compare(
 
     `runs` gives the measurements of each option by its name; options without any are left out.
     """
-    others = [o for o in options if o.name != chosen.name and runs.get(o.name)]
-    if not runs.get(chosen.name) or not others:
+    mine = runs.get(chosen.name)
+    if not mine:
+        return []
+    others = [
+        other
+        for other in options
+        if other.name != chosen.name and runs.get(other.name) and comparable(mine, runs[other.name])
+    ]
+    if not others:
         return []
     pairs = [paired(runs[chosen.name], runs[other.name], examples) for other in others]
     adjusted = holm([pair.p_value for pair in pairs])
@@ -142,7 +157,9 @@ def flips(chosen: Option, options: Sequence[Option], spec: TaskSpec) -> list[str
         if target == spec.target:
             continue
         shifted = [
-            option.model_copy(update={"p_meets": p_at(option.quality, target + option.optimism)})
+            option.model_copy(
+                update={"p_meets": p_at(option.quality, asked(target, option.optimism))}
+            )
             for option in options
         ]
         verdict, other = choose(shifted, spec)

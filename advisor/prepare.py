@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from probes.systems import read_systems
-
 from advisor.records import DataSummary
 from knowledge.errors import UserError
 from knowledge.load import machines
@@ -25,6 +23,7 @@ from probes.spec import read_spec, spec_from_mapping
 from probes.split import split_examples, splits_fingerprint
 from probes.stats import minimum_detectable_difference
 from probes.store import canonical_json, cell_key
+from probes.systems import read_systems
 from probes.task import TaskSpec
 from probes.work import BATCH_TOKENS
 
@@ -64,8 +63,6 @@ class Task:
     fingerprint: str
     labels: tuple[str, ...]
     documents: Documents = field(default_factory=Documents)
-    systems: tuple[Measurement, ...] = ()
-    """What the user's own systems answered on dev and test."""
 
     @property
     def question(self) -> Question:
@@ -106,6 +103,13 @@ class Prepared:
     """What identifies each rung's weights."""
     rehearsal: bool
     plan: Plan
+    systems: tuple[Measurement, ...] = ()
+    """What the user's own systems answered of the dev and test items that rungs answer."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that training may use; 0 on a GPU, whose memory is not read by this version."""
+        return self.machine.memory_bytes if self.device == "cpu" else 0
 
     @property
     def run_id(self) -> str:
@@ -114,7 +118,7 @@ class Prepared:
             "spec": self.task.spec.model_dump(mode="json"),
             "data": self.task.fingerprint,
             "documents": self.task.documents.fingerprint,
-            "systems": sorted(found.key for found in self.task.systems),
+            "systems": sorted(found.key for found in self.systems),
             "weights": self.weights,
             "engine": self.engine,
         }
@@ -168,6 +172,7 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
     reference_machine(spec)
     scorer = make_scorer(spec, splits.train, spec_path.parent)
     _check_references(spec, splits, scorer, spec_path)
+    read_systems(spec, spec_path, splits, scorer)  # faults are told now
     return Task(
         spec=spec,
         path=spec_path,
@@ -175,7 +180,6 @@ def read_task(spec_path: Path, flags: Flags | None = None) -> Task:
         fingerprint=splits_fingerprint(splits),
         labels=label_set(spec, splits.train),
         documents=documents,
-        systems=tuple(read_systems(spec, spec_path, splits, scorer)),
     )
 
 
@@ -258,7 +262,21 @@ def prepare(task: Task) -> Prepared:
         weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs[: plan.n_rungs]},
         rehearsal=any(rung.ref.source == "pocket" for rung in rungs),
         plan=plan,
+        systems=_systems(task, plan),
     )
+
+
+def _systems(task: Task, plan: Plan) -> tuple[Measurement, ...]:
+    """The answers of the user's systems to the items that the plan asks of every option."""
+    if not task.spec.systems:
+        return ()
+    cut = {
+        "dev": task.splits.dev[: plan.battery.max_dev],
+        "test": task.splits.test[: plan.battery.max_test],
+    }
+    scorer = make_scorer(task.spec, task.splits.train, task.path.parent)
+    splits = task.splits.model_copy(update=cut)
+    return tuple(read_systems(task.spec, task.path, splits, scorer))
 
 
 def _plan(task: Task, rungs: list[Rung], machine: Machine, device: str) -> Plan:

@@ -132,7 +132,7 @@ def _publish_systems(
     prepared: Prepared, store: RunStore, split: str, names: Collection[str] | None
 ) -> Iterator[Event]:
     """Put what the user's systems answered on a split beside the cells; all, or those named."""
-    for found in prepared.task.systems:
+    for found in prepared.systems:
         wanted = names is None or found.cell.rung in names
         if found.cell.split == split and wanted:
             cached = store.measurement(found.key) is not None
@@ -162,7 +162,7 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
 
 def _situations(prepared: Prepared) -> dict[str, Situation]:
     """Each rung's situation, the largest rung first: the longest job should not start last."""
-    battery, memory_bytes = prepared.plan.battery, prepared.machine.memory_bytes
+    battery, memory_bytes = prepared.plan.battery, prepared.memory_bytes
     return {
         rung.ref.name: situation_of(prepared.task.question, rung, battery, memory_bytes)
         for rung in reversed(prepared.rungs)
@@ -232,13 +232,20 @@ def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[
         store.freeze("finalists", declared)
     final = [option for option in options if option.name in declared["options"]]
     cells = final_cells(final, dev, prepared)
-    keys = sorted(prepared.key(cell) for batch in cells.values() for cell in batch)
+    systems = {option.rung for option in final if option.method == "existing"}
+    keys = sorted(
+        [prepared.key(cell) for batch in cells.values() for cell in batch]
+        + [
+            found.key
+            for found in prepared.systems
+            if found.cell.split == "test" and found.cell.rung in systems
+        ]
+    )
     opened = {key for opening in store.test_openings() for key in opening.get("cells", [])}
     if not opened.issuperset(keys):
         opening: Json = {"time": now(), "options": declared["options"], "cells": keys}
         store.log_test_opening(opening)
         yield Event(kind="test-opened", payload=opening)
-    systems = {option.rung for option in final if option.method == "existing"}
     yield from _publish_systems(prepared, store, "test", systems)
     yield from driver.run({rung: _once(batch) for rung, batch in cells.items()})
 

@@ -79,11 +79,12 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
     spec, splits = question.spec, question.splits
     threads, workers = threads_and_workers(rungs, machine.cores, spec.hardware.threads, device)
     budget = spec.budget.probe_minutes * 60
+    memory_bytes = machine.memory_bytes if device == "cpu" else 0  # a GPU's is not read
     for battery in BATTERIES:
         cells = [
             planned(cell, situation, rung.card, device, threads)
             for rung in rungs
-            for situation in [situation_of(question, rung, battery, machine.memory_bytes)]
+            for situation in [situation_of(question, rung, battery, memory_bytes)]
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
         ]
         seconds = _wall_seconds(cells, rungs, workers, device)

@@ -25,6 +25,7 @@ READERS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     size.stalled_together,
     tuning.lost_ability,
     coverage.undecided,
+    coverage.partly_answered,
     coverage.barred,
     size.one_rung_only,
     coverage.too_long,

@@ -62,6 +62,22 @@ def too_long(evidence: Evidence) -> list[Finding]:
     return found
 
 
+def partly_answered(evidence: Evidence) -> list[Finding]:
+    """The user's systems that answered only some of the dev items."""
+    return [
+        Finding(
+            kind="not-enough-evidence",
+            rung=option.rung,
+            text=f"{option.name} answered {option.quality.n} of the {evidence.n_dev} dev items;"
+            " whether those are easier than the rest is not known",
+            evidence=option.evidence,
+            enough="its answers to every input of the data",
+        )
+        for option in evidence.options
+        if option.method == "existing" and option.quality.n < evidence.n_dev
+    ]
+
+
 def barred(evidence: Evidence) -> list[Finding]:
     """Options that the spec's needs rule out, one finding for each reason."""
     reasons: dict[str, list[str]] = {}

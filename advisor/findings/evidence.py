@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from advisor.belief import paired
+from advisor.belief import diagnosed, paired
 from advisor.decide import threshold
 from advisor.records import Option
 from probes.documents import Documents
-from probes.methods import best
 from probes.records import Example, Measurement
 from probes.stats import PairedDifference, holm
 from probes.task import TaskSpec
@@ -34,6 +33,10 @@ class Evidence:
     examples: Mapping[str, Example]
     """Examples by item id, for their groups."""
     documents: Documents = field(default_factory=Documents)
+    n_train: int = 0
+    """Training examples that there are, whether or not the battery used them."""
+    n_dev: int = 0
+    """Dev items that each option was to answer."""
 
     def option(self, rung: str, method: str) -> Option | None:
         """The option of that method on that rung, None where it was not measured."""
@@ -46,8 +49,8 @@ class Evidence:
         return max(found, key=lambda option: option.quality.value, default=None)
 
     def diagnosis(self, rung: str, method: str) -> Measurement | None:
-        """The best cell of a diagnostic method on a rung."""
-        return best([c for c in self.dev if c.cell.rung == rung and c.cell.method == method])
+        """The best cell of a diagnostic method on a rung; of the oracle, on known items alone."""
+        return diagnosed(self.dev, rung, method, self.documents)
 
     @property
     def rungs(self) -> list[str]:
@@ -89,12 +92,13 @@ def clear_contrasts(
     ]
 
 
-def gain(test: PairedDifference, p_value: float) -> str:
-    """`+23 points [15, 31] on the same items (adjusted p = 0.001)`."""
+def gain(test: PairedDifference, adjusted_p: float | None = None) -> str:
+    """`+23 points [15, 31] on the same items (adjusted p = 0.001)`; without, the test's own p."""
     estimate = test.estimate
+    told = f"p = {test.p_value:.3f}" if adjusted_p is None else f"adjusted p = {adjusted_p:.3f}"
     return (
         f"{100 * estimate.value:+.0f} points [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
-        f" on the same items (adjusted p = {p_value:.3f})"
+        f" on the same items ({told})"
     )
 
 

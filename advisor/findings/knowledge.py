@@ -10,6 +10,8 @@ from advisor.findings.evidence import PROMPTS, Contrast, Evidence, clear_contras
 from advisor.records import Finding
 from probes.records import Measurement
 
+FOUND = 0.95
+"""Recall above which search is not blamed for what is lost."""
 WORTH = 0.05
 """Gain from passages below which knowledge is not called missing, and loss below which search is
 not called failing."""
@@ -43,23 +45,48 @@ def knowledge_limited(evidence: Evidence) -> list[Finding]:
 
 
 def retrieval_limited(evidence: Evidence) -> list[Finding]:
-    """Rungs that read the right passage better than what search brings them."""
+    """Rungs that read the right passage better than what search brings them.
+
+    Where search does bring it and the answer is lost all the same, the other passages distract:
+    that is the reader's limit, not the search's.
+    """
     contrasts = []
     for rung in evidence.rungs:
         oracle, rag = _oracle(evidence, rung), evidence.option(rung, "rag")
-        if oracle and rag is not None and rag.p_meets < evidence.asked:
+        searched = rag is not None and rag.params.get("context") == "retrieved"
+        if oracle and rag is not None and searched and rag.p_meets < evidence.asked:
             worse = evidence.runs[rag.name]
             contrasts.append(Contrast(rung, oracle, worse, f"the oracle over {rag.name}"))
-    return [
-        Finding(
-            kind="retrieval-limited",
-            rung=contrast.rung,
-            text=f"search loses what {contrast.rung} could read: {contrast.what}"
-            f" {gain(test, p_value)}{_recall(contrast.worse[0])}",
-            evidence=ids(contrast.better, contrast.worse),
+    found = []
+    for contrast, test, p_value in clear_contrasts(evidence, contrasts, WORTH):
+        lost = _search_fails(contrast.worse[0])
+        what = (
+            f"search loses what {contrast.rung} could read"
+            if lost
+            else f"search finds the passage, but others beside it distract {contrast.rung}"
         )
-        for contrast, test, p_value in clear_contrasts(evidence, contrasts, WORTH)
-    ]
+        found.append(
+            Finding(
+                kind="retrieval-limited" if lost else "reader-limited",
+                rung=contrast.rung,
+                text=f"{what}: {contrast.what} {gain(test, p_value)}{_recall(contrast.worse[0])}"
+                f"{_silver(evidence)}",
+                evidence=ids(contrast.better, contrast.worse),
+            )
+        )
+    return found
+
+
+def _search_fails(run: Measurement) -> bool:
+    """Whether recall is clearly short of 1; where it is unknown, the loss is put down to search."""
+    known = [f for name, f in run.figures.items() if name.startswith("recall@")]
+    deepest = max(known, key=lambda figure: figure.value, default=None)
+    return deepest is None or (deepest.value <= FOUND and deepest.high < 1)
+
+
+def _silver(evidence: Evidence) -> str:
+    guessed = evidence.documents.kind == "silver"
+    return "; which passages are right was guessed from the answers" if guessed else ""
 
 
 def reader_limited(evidence: Evidence) -> list[Finding]:
@@ -74,7 +101,7 @@ def reader_limited(evidence: Evidence) -> list[Finding]:
                     kind="reader-limited",
                     rung=rung,
                     text=f"{rung} reaches {percent(quality)} even with the right passage before"
-                    " it: better search alone will not do",
+                    f" it: better search alone will not do{_silver(evidence)}",
                     evidence=ids(oracle),
                 )
             )

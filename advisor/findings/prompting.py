@@ -20,6 +20,8 @@ from probes.records import Measurement
 FORM_GAP = 0.05
 """Share of answers that are right on a lenient reading and lost to their form."""
 STEPS_GAIN = 0.05
+FEW_ANSWERS = 2
+"""Distinct answers a sample, up to which a right one among the samples may be luck."""
 SAMPLING_GAP = 0.10
 """Gain of some sample being right over the chosen one below which nothing is said of sampling."""
 
@@ -30,7 +32,7 @@ def solved_by_prompting(evidence: Evidence) -> list[Finding]:
         for method in PROMPTS:
             option = evidence.option(rung, method)
             if option is not None and option.p_meets >= evidence.asked:
-                text = f"a prompt is enough from {rung} up: {option.name} reaches"
+                text = f"a prompt is enough on {rung}: {option.name} reaches"
                 return [
                     Finding(
                         kind="solved-by-prompting",
@@ -114,6 +116,8 @@ def sampling_limited(evidence: Evidence) -> list[Finding]:
         greedy = [o for m in ("zero_shot", "steps", "rag") if (o := evidence.option(rung, m))]
         single = max([vote, *greedy], key=lambda option: option.quality.value)
         most = run.figures[names[-1]]
+        if _distinct_answers(evidence) <= FEW_ANSWERS * _depth(names[-1]):
+            continue  # among few answers some sample is right by chance
         if most.low - single.quality.high >= 0 and (
             most.value - single.quality.value >= SAMPLING_GAP
         ):
@@ -122,7 +126,7 @@ def sampling_limited(evidence: Evidence) -> list[Finding]:
                     kind="sampling-limited",
                     rung=rung,
                     text=f"{rung}: a right answer is among {_depth(names[-1])} samples for"
-                    f" {percent(most)} of the items, while {single.name} gives it for"
+                    f" {percent(most)} of the items, while {single.name} reaches"
                     f" {percent(single.quality)}; a checker that picks it would gain the rest",
                     evidence=ids([run], evidence.runs[single.name]),
                 )
@@ -159,7 +163,7 @@ def compute_or_size(evidence: Evidence) -> list[Finding]:
             Finding(
                 kind="compute-or-size",
                 rung=rung,
-                text=f"{vote.name} against greedy {greedy.name}: {gain(test, test.p_value)}, at"
+                text=f"{vote.name} against greedy {greedy.name}: {gain(test)}, at"
                 f" {_monthly(vote) / max(1e-12, _monthly(greedy)):.1f} times the serving price"
                 f"{beside}",
                 evidence=ids(
@@ -170,6 +174,10 @@ def compute_or_size(evidence: Evidence) -> list[Finding]:
             )
         )
     return found
+
+
+def _distinct_answers(evidence: Evidence) -> int:
+    return len({example.output for example in evidence.examples.values()})
 
 
 def _monthly(option: Option) -> float:

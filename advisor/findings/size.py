@@ -6,10 +6,11 @@ from collections import Counter
 from itertools import pairwise
 
 from advisor.decide import percent
-from advisor.findings.evidence import CLEAR, Evidence, ids
+from advisor.findings.evidence import CLEAR, Contrast, Evidence, clear_contrasts, gain, ids
 from advisor.findings.tuning import data_limited
-from advisor.records import Finding, Option
+from advisor.records import Finding, FindingKind, Option
 from probes.methods import TRAINED
+from probes.mistakes import fisher_greater
 from probes.readings import normalise
 from probes.records import Measurement
 
@@ -24,14 +25,21 @@ references are suspected rather than the inputs."""
 
 def capacity_limited(evidence: Evidence) -> list[Finding]:
     """A smaller rung whose best option stays below the target while the next larger one's gains."""
-    found = []
     rising = {finding.rung for finding in data_limited(evidence)}
-    for small, large in pairwise(_tops(evidence)):
-        if small.p_meets >= 1 - evidence.asked:
-            continue
-        test = evidence.difference(evidence.runs[large.name], evidence.runs[small.name])
+    pairs = {
+        small.rung: (small, large)
+        for small, large in pairwise(_tops(evidence))
+        if small.p_meets < 1 - evidence.asked
+    }
+    contrasts = [
+        Contrast(rung, evidence.runs[large.name], evidence.runs[small.name], large.name)
+        for rung, (small, large) in pairs.items()
+    ]
+    found = []
+    for contrast, test, p_value in clear_contrasts(evidence, contrasts, 0.0):
+        small, large = pairs[contrast.rung]
         meets = large.p_meets >= evidence.asked
-        if test.p_value >= CLEAR or test.estimate.value < (0 if meets else PAYS):
+        if not meets and test.estimate.value < PAYS:
             continue
         also = "; its curve still rises, so more data may do as well" * (small.rung in rising)
         reach = "meets the target" if meets else "does better"
@@ -40,9 +48,7 @@ def capacity_limited(evidence: Evidence) -> list[Finding]:
                 kind="capacity-limited",
                 rung=small.rung,
                 text=f"{small.rung} stays below the target at its best ({small.name}) where"
-                f" {large.name} {reach}: {100 * test.estimate.value:+.0f} points"
-                f" [{100 * test.estimate.low:.0f}, {100 * test.estimate.high:.0f}] on the same"
-                f" items{also}",
+                f" {large.name} {reach}: {gain(test, p_value)}{also}",
                 evidence=(*small.evidence, *large.evidence),
             )
         )
@@ -52,8 +58,9 @@ def capacity_limited(evidence: Evidence) -> list[Finding]:
 def stalled_together(evidence: Evidence) -> list[Finding]:
     """The two largest rungs, tuned, miss the target by the same: more size will not help.
 
-    Where they give the same wrong answers the references are suspect (label noise); where they
-    differ, the input does not seem to determine the answer.
+    Said only where they miss the same items more than by chance and nothing else reaches the
+    target. Where they give the same wrong answers the references are suspect (label noise); where
+    they differ, the input does not seem to determine the answer.
     """
     tuned = [
         option
@@ -68,23 +75,54 @@ def stalled_together(evidence: Evidence) -> list[Finding]:
     missed = max(small.quality.high, large.quality.high) < evidence.spec.target
     if not missed or gained.high > TOGETHER or large.rung in _rising(evidence):
         return []
-    share = agreement_on_wrong(runs[0][0], runs[1][0])
-    noise = share >= AGREED and large.quality.low > most_frequent(evidence, runs[1][0])
-    why = (
-        "and mostly with the same answer, so look at the references first"
-        if noise
-        else "with different answers, so the input may not determine the output"
-    )
+    if _another_way(evidence, large) or not missed_together(runs[0][0], runs[1][0]):
+        return []
+    kind, why = _cause(evidence, large, runs[0][0], runs[1][0])
     return [
         Finding(
-            kind="label-noise" if noise else "task-ceiling",
+            kind=kind,
             text=f"{small.name} {percent(small.quality)} and {large.name} {percent(large.quality)}"
             f" stall together below {evidence.spec.target:.0%}: size gains"
-            f" {100 * gained.value:+.0f} points [{100 * gained.low:.0f}, {100 * gained.high:.0f}];"
-            f" both miss the same items {why} ({share:.0%} of the items that both miss)",
+            f" {100 * gained.value:+.0f} points [{100 * gained.low:.0f}, {100 * gained.high:.0f}],"
+            f" and they miss the same items more than by chance; {why}",
             evidence=ids(*runs),
         )
     ]
+
+
+def _another_way(evidence: Evidence, stalled: Option) -> bool:
+    """Whether another option, or the oracle, shows that the references can be met."""
+    better = [o for o in evidence.options if o.p_meets >= evidence.asked]
+    oracle = evidence.diagnosis(stalled.rung, "oracle")
+    if oracle is not None and oracle.quality is not None:
+        return bool(better) or oracle.quality.low > stalled.quality.high
+    return bool(better)
+
+
+def _cause(
+    evidence: Evidence, large: Option, small_run: Measurement, large_run: Measurement
+) -> tuple[FindingKind, str]:
+    """Suspect references, or inputs that do not determine the answer."""
+    answers = {evidence.examples[s.item_id].output for s in large_run.scores}
+    share = agreement_on_wrong(small_run, large_run)
+    if large.quality.low <= most_frequent(evidence, large_run):
+        return "task-ceiling", "neither beats the most frequent answer: the input may not tell"
+    if len(answers) <= 2:
+        return "task-ceiling", "with two answers, wrong references and a blind input look alike"
+    told = f"{share:.0%} of what both miss they answer alike"
+    if share >= AGREED:
+        return "label-noise", f"{told}, so look at the references first"
+    return "task-ceiling", f"only {told}, so the input may not determine the output"
+
+
+def missed_together(a: Measurement, b: Measurement) -> bool:
+    """Whether both miss the same items clearly more often than by chance (Fisher's exact test)."""
+    theirs = {score.item_id: score.quality < 1 for score in b.scores}
+    shared = [score for score in a.scores if score.item_id in theirs]
+    missed = [score for score in shared if score.quality < 1]
+    both = sum(theirs[score.item_id] for score in missed)
+    n_theirs = sum(theirs[score.item_id] for score in shared)
+    return fisher_greater(both, len(missed), n_theirs, len(shared)) < CLEAR
 
 
 def agreement_on_wrong(a: Measurement, b: Measurement) -> float:

@@ -71,28 +71,27 @@ def lost_ability(evidence: Evidence) -> list[Finding]:
 
 def data_limited(evidence: Evidence) -> list[Finding]:
     """Rungs that miss the target and whose learning curve still rises clearly at its end."""
-    found = []
+    contrasts, curves = [], {}
     for rung in evidence.rungs:
-        option = evidence.option(rung, "lora")
-        if option is None or option.p_meets >= evidence.asked:
-            continue
-        points = curve(evidence, rung)
-        if len(points) < 2:
-            continue
-        *_, half, full = sorted(points)
-        test = evidence.difference(points[full], points[half])
-        if test.p_value < CLEAR and test.estimate.value >= RISING:
-            promised = promise(points, evidence.spec.target)
-            found.append(
-                Finding(
-                    kind="data-limited",
-                    rung=rung,
-                    text=f"lora @ {rung} still gains with data: {gain(test, test.p_value)} from"
-                    f" {half} to {full} examples{_told(promised)}",
-                    evidence=ids(points[half], points[full]),
-                    enough=_enough(promised, full),
-                )
+        option, points = evidence.option(rung, "lora"), curve(evidence, rung)
+        if option is not None and option.p_meets < evidence.asked and len(points) > 1:
+            *_, half, full = sorted(points)
+            curves[rung] = points
+            what = f"from {half} to {full} examples"
+            contrasts.append(Contrast(rung, points[full], points[half], what))
+    found = []
+    for contrast, test, p_value in clear_contrasts(evidence, contrasts, RISING):
+        promised = promise(curves[contrast.rung], evidence.spec.target)
+        found.append(
+            Finding(
+                kind="data-limited",
+                rung=contrast.rung,
+                text=f"lora @ {contrast.rung} still gains with data: {gain(test, p_value)}"
+                f" {contrast.what}{_told(promised)}",
+                evidence=ids(contrast.worse, contrast.better),
+                enough=_enough(promised, max(curves[contrast.rung]), evidence.n_train),
             )
+        )
     return found
 
 
@@ -116,7 +115,13 @@ def _told(promised: Promise | None) -> str:
     )
 
 
-def _enough(promised: Promise | None, n_train: int) -> str:
+def _enough(promised: Promise | None, n_used: int, n_there: int) -> str:
+    """How many examples would do: those that are there and unused first, then new labels."""
     if promised is None or not promised.reaches:
-        return f"more than {16 * n_train:,} examples, if any number is: beyond what can be promised"
-    return f"about {promised.n_train - n_train:,} more labelled examples"
+        return f"more than {16 * n_used:,} examples, if any number is: beyond what can be promised"
+    if promised.n_train <= n_there:
+        return (
+            f"about {promised.n_train:,} of the {n_there:,} training rows that are there:"
+            f" {n_used:,} were used, raise budget.probe_minutes"
+        )
+    return f"about {promised.n_train - max(n_used, n_there):,} more labelled examples"

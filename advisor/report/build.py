@@ -45,6 +45,8 @@ class Inputs:
     cards: Mapping[str, ModelCard]
     priced_machine: Machine
     measurements: Sequence[Measurement]
+    finalists: Sequence[str]
+    """Options declared for the test split; none before that."""
     test_openings: Sequence[Json]
 
     @classmethod
@@ -69,6 +71,7 @@ class Inputs:
             cards={card.name: card for card in cards},
             priced_machine=reference_machine(spec),
             measurements=store.measurements(),
+            finalists=(store.frozen("finalists") or {}).get("options", []),
             test_openings=store.test_openings(),
         )
 
@@ -84,7 +87,12 @@ class Inputs:
 
 
 def _health(documents: Documents) -> RetrievalHealth | None:
-    return retrieval_health(documents.passages) if documents.passages else None
+    """The documents' health without the words of their passages."""
+    if not documents.passages:
+        return None
+    health = retrieval_health(documents.passages)
+    blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
+    return health.model_copy(update={"confusable": blank})
 
 
 def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
@@ -122,21 +130,32 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
-    told = findings(Evidence(spec, options, runs, dev, examples, inputs.documents))
+    told = findings(
+        Evidence(
+            spec,
+            options,
+            runs,
+            dev,
+            examples,
+            inputs.documents,
+            n_train=len(inputs.splits.train),
+            n_dev=min(len(inputs.splits.dev), inputs.plan.battery.max_dev),
+        )
+    )
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),
     ]
     rehearsal = bool(inputs.origin["rehearsal"])
     return Report(
-        status="complete" if any(option.test for option in options) else "partial",
+        status="complete" if _tested(options, inputs.finalists) else "partial",
         run=inputs.run,
         rehearsal=rehearsal,
         spec=spec,
         data=_data(inputs),
         advice=advise(options, spec, comparisons, told, rehearsal=rehearsal),
         options=tuple(options),
-        diagnoses=tuple(belief.diagnoses(dev, inputs.cards)),
+        diagnoses=tuple(belief.diagnoses(dev, inputs.cards, inputs.documents)),
         comparisons=tuple(_named(row, spec) for row in comparisons),
         findings=tuple(told),
         mistakes=mistakes_of(chosen, runs, examples, inputs.documents, inputs.labels),
@@ -182,14 +201,21 @@ def _not_run(inputs: Inputs) -> Iterator[str]:
     tried = {found.cell.method for found in inputs.measurements}
     if spec.methods:
         left_out = [name for name in METHODS if name not in wanted(spec.methods)]
-        yield f"{', '.join(left_out)}: not in the spec's `methods`"
+        if left_out:
+            yield f"{', '.join(left_out)}: not in the spec's `methods`"
     elif "vote" not in tried and spec.task_type != "classification":
         yield "voting: this battery leaves it out"
     if "full" not in tried and "full" in wanted(spec.methods):
         why = "this battery leaves it out" if not battery.full_trials else "it does not fit"
         yield f"full fine-tuning: {why}"
-    if spec.needs.max_latency_s is not None:
-        yield "latency on the serving machine: times are of the machine that measured"
+    needs = spec.needs
+    if needs.max_latency_s is not None and spec.hardware.gpu is not None:
+        yield "needs.max_latency_s: times are of the machine that measured, not of hardware.gpu"
+    if needs.knowledge_changes in belief.STALE and not inputs.documents.passages:
+        yield (
+            f"needs.knowledge_changes: {needs.knowledge_changes}, and there are no documents to"
+            " search: every answer here rests on weights that do not change"
+        )
 
 
 def _finals(option: Option, test: Sequence[Measurement]) -> list[Measurement]:
@@ -220,6 +246,19 @@ def _with_test(
             "test_evidence": tuple(run.id for run in finals),
         }
     )
+
+
+def _tested(options: Sequence[Option], finalists: Sequence[str]) -> bool:
+    """Whether the test split was opened for all finalists that could be tested.
+
+    A system that a user brought may have answered too few of its items.
+    """
+    waiting = [
+        option.name
+        for option in options
+        if option.name in finalists and option.test is None and option.method != "existing"
+    ]
+    return bool(finalists) and not waiting
 
 
 def _total(measurements: Sequence[Measurement]) -> Cost:

@@ -84,14 +84,16 @@ def _options(options: Sequence[Option], target: float) -> Iterator[str]:
     for option in options:
         test_n = str(option.test.n) if option.test else "–"
         yield (
-            f"| {markdown(option.name)} | {interval(option.quality)} | {option.quality.n}"
+            f"| {markdown(option.name)}{' (ruled out)' * bool(option.barred)}"
+            f" | {interval(option.quality)} | {option.quality.n}"
             f" | {option.n_runs} | {100 * option.form.value:.1f} | {100 * option.content.value:.1f}"
             f" | {option.p_meets:.2f} | {interval(option.test)} | {test_n}"
             f" | {option.price.training_usd:.2g} | {_usd(option.price.serving_usd_per_month)} |"
         )
     yield ""
     if options:
-        machine = markdown(options[0].price.machine)
+        own = [option for option in options if option.method != "existing"] or options
+        machine = markdown(own[0].price.machine)
         yield f"Prices: {machine}, shared by the second. Intervals are 95 %."
         yield ""
 

@@ -62,13 +62,13 @@ class Battery(Record):
     """Runs of each chosen setting."""
     shots: tuple[int, ...]
     """Numbers of examples tried in the prompt."""
-    passages: tuple[int, ...]
+    passages: tuple[int, ...] = ()
     """Numbers of retrieved passages tried in the prompt."""
-    samples: int
+    samples: int = 0
     """Answers drawn for one vote."""
-    rag_trials: int
+    rag_trials: int = 0
     """Optuna trials of LoRA on top of retrieval; 0 leaves it out."""
-    full_trials: int
+    full_trials: int = 0
     """Optuna trials of full fine-tuning, where it fits; 0 leaves it out."""
     max_train: int
     max_dev: int

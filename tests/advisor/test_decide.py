@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,9 @@ from advisor.findings import Evidence, findings
 from advisor.records import Advice, Option
 from knowledge.load import machines
 from knowledge.records import ModelCard, Source
+from probes.documents import Documents
 from probes.methods import DIAGNOSTIC
-from probes.records import Cell, Latency, Measurement
+from probes.records import Cell, Example, Item, Latency, Measurement, Turn
 from probes.task import DataSpec, TaskSpec
 
 Make = Callable[..., Measurement]
@@ -110,14 +112,28 @@ def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
     runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
     _, chosen = decide.choose(options, task)
     comparisons = decide.compare(chosen, options, runs, {}, "dev")
-    told = findings(Evidence(task, options, runs, measured, {}))
+    told = findings(evidence_of(measured, task))
     return advise(options, task, comparisons, told, rehearsal=False)
 
 
-def kinds(measured: list[Measurement], task: TaskSpec) -> set[str]:
+EXAMPLES = {
+    f"i{at}": Example(
+        item=Item(id=f"i{at}", turns=(Turn(role="user", content=f"question {at}"),)),
+        output=f"answer {at % 40}",
+        row=at + 1,
+    )
+    for at in range(N)
+}
+
+
+def evidence_of(measured: list[Measurement], task: TaskSpec, **sizes: int) -> Evidence:
     options = options_of(measured, task)
     runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
-    return {found.kind for found in findings(Evidence(task, options, runs, measured, {}))}
+    return Evidence(task, options, runs, measured, EXAMPLES, **sizes)
+
+
+def kinds(measured: list[Measurement], task: TaskSpec) -> set[str]:
+    return {found.kind for found in findings(evidence_of(measured, task))}
 
 
 PROMPT_IS_ENOUGH = {
@@ -301,6 +317,74 @@ def test_data_work_says_how_much_and_what_it_promises(measurement: Make) -> None
         lab(measurement, {("small", "zero_shot"): (0.1,), ("small", "lora"): (0.6, 0.4)}), spec()
     )
     assert any("more labelled examples" in work and "promises" in work for work in advice.data_work)
+
+
+def test_rows_that_are_there_come_before_new_labels(measurement: Make) -> None:
+    measured = lab(measurement, {("small", "zero_shot"): (0.1,), ("small", "lora"): (0.6, 0.4)})
+    told = findings(evidence_of(measured, spec(), n_train=5000))
+    (found,) = [each for each in told if each.kind == "data-limited"]
+    assert "of the 5,000 training rows that are there" in found.enough
+
+
+def test_where_search_finds_the_passage_it_is_not_blamed(measurement: Make) -> None:
+    measured = lab(measurement, RETRIEVAL)
+    (rag,) = [run for run in measured if run.cell.method == "rag"]
+    perfect = measurement(right(1.0)).quality
+    assert perfect is not None
+    sure = rag.model_copy(update={"figures": {"recall@3": perfect}})
+    found = kinds([sure if run is rag else run for run in measured], spec())
+    assert "retrieval-limited" not in found
+    assert "reader-limited" in found
+
+
+def test_the_oracle_counts_on_known_items_alone(measurement: Make) -> None:
+    measured = lab(measurement, KNOWLEDGE | {("small", "oracle"): (0.5,)})
+    (oracle,) = [run for run in measured if run.cell.method == "oracle"]
+    known = {score.item_id: ("p",) for score in oracle.scores if score.quality}
+    documents = Documents(gold=known, kind="given")
+    found = belief.diagnosed(measured, "small", "oracle", documents)
+    assert found is not None and found.quality is not None
+    assert (found.quality.value, found.quality.n) == (1.0, N // 2)
+
+
+def test_two_answers_cannot_tell_noise_from_a_blind_input(measurement: Make) -> None:
+    evidence = evidence_of(stalled(measurement, {"small": "x", "large": "x"}, 1), spec(target=0.9))
+    binary = {
+        name: example.model_copy(update={"output": "yes" if at % 2 else "no"})
+        for at, (name, example) in enumerate(EXAMPLES.items())
+    }
+    found = {each.kind for each in findings(replace(evidence, examples=binary))}
+    assert "task-ceiling" in found
+    assert "label-noise" not in found
+
+
+def test_what_would_do_but_is_ruled_out_heads_the_advice(measurement: Make) -> None:
+    from probes.task import Needs
+
+    task = spec(needs=Needs(max_latency_s=0.5))
+    slow = Latency(p50_s=2.0, p95_s=3.0, n=12, tokens_per_s=10)
+    measured = [
+        run.model_copy(update={"latency": slow}) for run in lab(measurement, PROMPT_IS_ENOUGH)
+    ]
+    advice = advice_of(measured, task)
+    assert advice.verdict == "nothing-is-enough"
+    assert "is ruled out: one answer takes 3 s" in advice.headline
+    assert advice.ceilings[0] == "ruled-out"
+    assert "relax the need" in advice.next_step
+
+
+def test_optimism_of_a_prompt_chosen_elsewhere_is_inherited(measurement: Make) -> None:
+    measured = lab(measurement, SAMPLING)
+    _, n_tried = belief.chosen_runs(measured, "small", "vote")
+    assert n_tried == 2  # the vote and the zero-shot prompt that it was chosen from
+
+
+def test_systems_with_other_items_are_not_compared(measurement: Make) -> None:
+    here, there = measurement(right(0.9)), measurement(right(0.9))
+    scores = [s.model_copy(update={"item_id": f"other-{s.item_id}"}) for s in there.scores]
+    elsewhere = there.model_copy(update={"scores": tuple(scores)})
+    assert decide.comparable([here], [here])
+    assert not decide.comparable([here], [elsewhere])
 
 
 def test_a_slow_option_is_ruled_out_and_said_so(measurement: Make) -> None:
