@@ -50,7 +50,7 @@ def choose(options: Sequence[Option], spec: TaskSpec) -> tuple[Verdict, Option]:
     """The verdict and the option that it is about; from dev alone.
 
     The cheapest affordable option whose probability of meeting the target is high enough, else the
-    affordable one of the highest probability.
+    affordable one of the highest probability; where that is hopeless, the one of highest quality.
 
     Raises:
         ValueError: there is no option.
@@ -62,8 +62,12 @@ def choose(options: Sequence[Option], spec: TaskSpec) -> tuple[Verdict, Option]:
     if viable:
         return "use", min(viable, key=lambda option: (total_usd(option.price), option.n_params))
     top = max(within or options, key=lambda option: (option.p_meets, option.quality.value))
-    hopeless = not within or top.p_meets < HOPELESS
-    return ("nothing-is-enough" if hopeless else "not-enough-evidence"), top
+    if within and top.p_meets >= HOPELESS:
+        return "not-enough-evidence", top
+    # Where nothing comes near, small probabilities only tell whose interval is widest.
+    return "nothing-is-enough", max(
+        within or options, key=lambda o: (o.p_meets >= HOPELESS, o.quality.value)
+    )
 
 
 def finalists(options: Sequence[Option], spec: TaskSpec) -> list[Option]:

@@ -90,7 +90,7 @@ def xquad(folder: Path) -> dict[str, Any]:
         },
         "metric": "token_f1",
         "target": 0.6,
-        "methods": ["zero_shot", "few_shot", "rag", "lora"],
+        "methods": ["zero_shot", "few_shot", "rag"],
     }
 
 

@@ -1,8 +1,12 @@
-"""Write the example tasks of the pocket world: `python -m probes.pocket.tasks OUT_DIR`."""
+"""Write the example tasks of the pocket world: `python -m probes.pocket.tasks OUT_DIR`.
+
+Each has one ceiling that binds, shown by measuring everything (results/pocket/truth.md), and no
+task type has the same ceiling throughout.
+"""
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -10,157 +14,209 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from probes.pocket import arithmetic, orders, templates
-from probes.pocket.labelling import definition
-from probes.pocket.vocabulary import (
-    CATEGORIES,
-    Split,
-    labels_for,
-    name,
-    template,
-)
-
-Pair = tuple[str, str]
-HELD: Split = "probe"
-QUEUES: dict[str, str] = {
-    "animal": "K7",
-    "food": "P2",
-    "tool": "M4",
-    "colour": "R9",
-    "vehicle": "T1",
-    "cloth": "L5",
-    "sport": "N3",
-    "job": "Q8",
-}
-"""The house codes of ticket routing, which no model can know without examples."""
+from probes.pocket import example_questions as questions
+from probes.pocket import example_rows as rows
+from probes.pocket import templates
+from probes.pocket.example_rows import QUEUES, Pair, Row, RowMaker, one_by_one, ticket
+from probes.pocket.vocabulary import template
 
 
 @dataclass(frozen=True)
 class Task:
-    """One example task: its specification's own fields, and the maker of one example."""
+    """One example task: its specification's own fields, and the maker of its rows."""
 
     name: str
     task_type: str
     metric: str
     instruction: str
     count: int
-    example: Callable[[Random], Pair]
+    make: RowMaker
+    target: float = 0.9
 
 
-def ticket(r: Random) -> Pair:
-    """A ticket; its queue code follows from the kind of what is needed first and from urgency.
-
-    "needs A before B" and "needs B after A" both mean A: the models have met neither word.
-    """
-    kind = r.choice(list(QUEUES))
-    first, second = r.choice(CATEGORIES[kind]), r.choice(CATEGORIES[r.choice(list(QUEUES))])
-    urgent = r.random() < 0.5
-    needs = f"{first} before {second}" if r.random() < 0.5 else f"{second} after {first}"
-    text = f"Ticket: {name(r, HELD)} {'urgently ' if urgent else ''}needs {needs}"
-    return text, f"{QUEUES[kind]}-{'HOT' if urgent else 'STD'}"
-
-
-_RULE_KINDS = ["animal", "tool", "cloth", "sport", "food"]
-_RULE_LABELS = labels_for(Random(12), _RULE_KINDS, HELD)
-
-
-def word_label(r: Random) -> Pair:
-    """A word and its label under the rules that the instruction states.
-
-    Frames, labels and their pairing with kinds are held out; the words are all words of the kinds,
-    because the held-out fifth alone makes too few different inputs.
-    """
-    index = r.randrange(len(_RULE_KINDS))
-    word = r.choice(CATEGORIES[_RULE_KINDS[index]])
-    frame = template(r, templates.WORD_FRAME, HELD)
-    return frame.format(w=word, n=name(r, HELD)), _RULE_LABELS[index]
-
-
-def two_digit_sum(r: Random) -> Pair:
-    """A held-out pair of two-digit numbers and its sum."""
-    x, y = arithmetic.pair(r, 2, HELD)
-    return template(r, templates.ADD, HELD).format(x=x, y=y), str(x + y)
-
-
-def order_fields(r: Random) -> Pair:
-    """An order in a held-out wording, and three of its fields as JSON."""
-    text, fields = orders.order(r, HELD)
-    return text, orders.as_json(fields, ["name", "item", "count"])
-
+CLOSED_BOOK = "Answer in one word."
+READ = "Read the context and answer in one word."
 
 TASKS: tuple[Task, ...] = (
-    Task("ticket-routing", "classification", "accuracy", "Route the ticket.", 1200, ticket),
+    Task(
+        "ticket-routing",
+        "classification",
+        "accuracy",
+        "Route the ticket.",
+        1200,
+        one_by_one(ticket),
+    ),
+    Task(
+        "few-tickets",
+        "classification",
+        "accuracy",
+        "Route the ticket.",
+        400,
+        one_by_one(rows.worded_ticket),
+    ),
     Task(
         "word-labels",
         "classification",
         "accuracy",
-        definition(Random(3), _RULE_KINDS, _RULE_LABELS, HELD),
-        400,
-        word_label,
+        "Label the text.",
+        600,
+        one_by_one(rows.word_label),
+    ),
+    Task(
+        "noisy-labels",
+        "classification",
+        "accuracy",
+        "Route the ticket.",
+        1000,
+        one_by_one(rows.noisy_label),
     ),
     Task(
         "addition",
         "reasoning",
         "numeric",
-        template(Random(1), templates.ADD_INSTRUCTION, HELD),
+        template(Random(1), templates.ADD_INSTRUCTION, rows.HELD),
         1200,
-        two_digit_sum,
+        rows.sums(2),
+    ),
+    Task(
+        "long-addition",
+        "reasoning",
+        "numeric",
+        template(Random(1), templates.ADD_INSTRUCTION, rows.HELD),
+        1000,
+        rows.sums(3),
+        target=0.85,
+    ),
+    Task(
+        "who-is-first",
+        "reasoning",
+        "exact_match",
+        "Say the name.",
+        800,
+        one_by_one(rows.who_is_first),
     ),
     Task(
         "order-json",
         "extraction",
         "json_fields",
-        template(Random(2), templates.JSON_INSTRUCTION, HELD).format(keys="name, item and count"),
+        template(Random(2), templates.JSON_INSTRUCTION, rows.HELD).format(keys="name and count"),
         800,
-        order_fields,
+        one_by_one(rows.order_fields),
+    ),
+    Task(
+        "order-item",
+        "extraction",
+        "exact_match",
+        "Give the item.",
+        600,
+        one_by_one(rows.order_item),
+    ),
+    Task(
+        "disputed-items",
+        "extraction",
+        "exact_match",
+        "Give the item.",
+        800,
+        one_by_one(rows.disputed_item),
+    ),
+    Task(
+        "popular-facts",
+        "qa",
+        "exact_match",
+        CLOSED_BOOK,
+        600,
+        questions.popular_facts,
+        target=0.75,
+    ),
+    Task("frequent-facts", "qa", "exact_match", CLOSED_BOOK, 600, questions.frequent_facts),
+    Task("handbook", "qa", "exact_match", READ, 600, questions.handbook),
+    Task("buried-answers", "qa", "exact_match", READ, 400, questions.buried_answers),
+    Task(
+        "coded-handbook",
+        "qa",
+        "exact_match",
+        "Give the code of the item.",
+        600,
+        questions.coded_handbook,
     ),
 )
 
 
+def drawn(task: Task, seed: int = 0, count: int | None = None) -> list[Row]:
+    """The task's rows, no input twice; other seeds draw other data of the same task."""
+    return task.make(Random(f"{task.name}/{seed}"), count or task.count)
+
+
 def examples(task: Task, seed: int = 0) -> list[Pair]:
-    """The task's examples, no input twice."""
-    r = Random(f"{task.name}/{seed}")
-    found: dict[str, str] = {}
-    while len(found) < task.count:
-        question, answer = task.example(r)
-        found.setdefault(question, answer)
-    return list(found.items())
+    """Inputs and outputs alone."""
+    return [(row.input, row.output) for row in drawn(task, seed)]
 
 
-def specification(task: Task) -> dict[str, Any]:
-    """The task's spec.yaml as plain data."""
+def library(task_rows: Iterable[Row]) -> tuple[dict[str, str], list[list[str]]]:
+    """Passages by id in the order of the alphabet, and for each row the ids of its answer."""
+    rows_of_task = list(task_rows)
+    texts = sorted({text for row in rows_of_task for text in row.passages})
+    ids = {text: f"p{index:04}" for index, text in enumerate(texts, start=1)}
+    gold = [[ids[row.passages[0]]] if row.passages else [] for row in rows_of_task]
+    return {name: text for text, name in ids.items()}, gold
+
+
+def specification(task: Task, row: Row) -> dict[str, Any]:
+    """The task's spec.yaml as plain data, with the columns that a row of it has."""
+    data: dict[str, Any] = {"train": "data.jsonl"}
+    columns = {"input": "input", "output": "output"}
+    if row.group:
+        columns["group"] = "group"
+    if row.passages:
+        data["documents"] = "documents.jsonl"
+        columns["gold_passages"] = "gold_passages"
     return {
         "version": 1,
         "name": task.name,
         "task_type": task.task_type,
         "instruction": task.instruction,
-        "data": {"train": "data.jsonl", "columns": {"input": "input", "output": "output"}},
+        "data": {**data, "columns": columns},
         "metric": task.metric,
-        "target": 0.9,
+        "target": task.target,
         "ladder": "pocket",
         "seed": 0,
         "budget": {"probe_minutes": 5},
     }
 
 
-def write(task: Task, out: Path) -> Path:
+def write(task: Task, out: Path, seed: int = 0) -> Path:
     """Write one task's folder."""
     folder = out / task.name
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"input": question, "output": answer} for question, answer in examples(task)]
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (folder / "data.jsonl").write_text(lines)
-    YAML().dump(specification(task), folder / "spec.yaml")
+    found = drawn(task, seed)
+    passages, gold = library(found)
+    lines: list[dict[str, Any]] = [{"input": row.input, "output": row.output} for row in found]
+    for line, row, ids in zip(lines, found, gold, strict=True):
+        line |= {"group": row.group} if row.group else {}
+        line |= {"gold_passages": ids} if ids else {}
+    if passages:
+        documents = [{"id": name, "text": text} for name, text in passages.items()]
+        _write_lines(folder / "documents.jsonl", documents)
+    _write_lines(folder / "data.jsonl", lines)
+    YAML().dump(specification(task, found[0]), folder / "spec.yaml")
     return folder
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
 def main() -> None:
     """Write every example task below the given folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0, help="other data of the same tasks")
+    arguments = parser.parse_args()
     for task in TASKS:
-        print(write(task, parser.parse_args().out))
+        print(write(task, arguments.out, arguments.seed))
 
+
+__all__ = ["QUEUES", "TASKS", "Pair", "Task", "drawn", "examples", "library", "ticket", "write"]
 
 if __name__ == "__main__":
     main()

@@ -379,6 +379,12 @@ def test_optimism_of_a_prompt_chosen_elsewhere_is_inherited(measurement: Make) -
     assert n_tried == 2  # the vote and the zero-shot prompt that it was chosen from
 
 
+def test_the_best_of_hopeless_options_is_the_one_of_highest_quality(measurement: Make) -> None:
+    shares = {("small", "lora"): (0.05, 0.05), ("small", "rag"): (0.15,)}
+    verdict, top = decide.choose(options_of(lab(measurement, shares), spec()), spec())
+    assert (verdict, top.name) == ("nothing-is-enough", "rag @ small")
+
+
 def test_systems_with_other_items_are_not_compared(measurement: Make) -> None:
     here, there = measurement(right(0.9)), measurement(right(0.9))
     scores = [s.model_copy(update={"item_id": f"other-{s.item_id}"}) for s in there.scores]
