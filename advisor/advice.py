@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from advisor.belief import total_usd
 from advisor.decide import (
     HOPELESS,
     choose,
@@ -14,6 +13,7 @@ from advisor.decide import (
     percent,
     threshold,
 )
+from advisor.prices import total_usd
 from advisor.records import Advice, Comparison, Finding, FindingKind, Option, Reason, Verdict
 from probes.task import TaskSpec
 

@@ -7,13 +7,9 @@ import math
 import statistics
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from advisor.needs import barred, too_dear
+from advisor.prices import price, system_price, total_usd
 from advisor.records import CurvePoint, Diagnosis, Option, Price
-from knowledge.cost import (
-    SERVING_UTILISATION,
-    serving_usd_per_month,
-    training_flops,
-    usd,
-)
 from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
 from probes.methods import DIAGNOSTIC, METHODS, TRAINED, best
@@ -26,18 +22,10 @@ from probes.stats import (
     shrink_best,
 )
 from probes.summary import is_item_mean
-from probes.task import SystemSpec, TaskSpec
+from probes.task import TaskSpec
 
-REFERENCE_MACHINE = "l4"
-"""Prices are for this card unless the spec names another."""
 Z = 1.959964
 """Normal quantile of a 95 % interval."""
-NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
-"""Licences of model cards, in small letters, that forbid commercial use."""
-STALE = frozenset({"weekly", "daily"})
-"""Knowledge that changes so often is not trained into weights where documents can be searched."""
-MONTHS = 12
-"""Training is paid once; serving is added up over so many months to order options by price."""
 
 
 def options(
@@ -117,13 +105,6 @@ def diagnoses(
                     )
                 )
     return found
-
-
-def total_usd(price: Price) -> float:
-    """Training and MONTHS of serving, in USD; infinite where the price is unknown."""
-    if price.serving_usd_per_month is None:
-        return math.inf
-    return price.training_usd + MONTHS * price.serving_usd_per_month
 
 
 def chosen_runs(
@@ -208,53 +189,6 @@ def _option(
     )
 
 
-def too_dear(price: Price, spec: TaskSpec) -> list[str]:
-    """Which of the spec's budgets an option passes, in words."""
-    budget, month = spec.budget, price.serving_usd_per_month
-    reasons = []
-    if budget.training_usd is not None and price.training_usd > budget.training_usd:
-        reasons.append(
-            f"training costs {price.training_usd:.2g} USD, {budget.training_usd:g} are allowed"
-        )
-    if budget.serving_usd_per_month is not None:
-        allowed = f"{budget.serving_usd_per_month:g} are allowed"
-        if month is None:
-            reasons.append(f"what serving costs is unknown, {allowed}")
-        elif month > budget.serving_usd_per_month:
-            reasons.append(f"serving costs {month:.2g} USD a month, {allowed}")
-    return reasons
-
-
-def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str]:
-    """Which of the spec's needs rule an option out, in words; nothing where it may be chosen.
-
-    Latency counts only where the machine that measured is the one that would serve.
-    """
-    needs, latency, method = spec.needs, run.latency, run.cell.method
-    reasons = []
-    if needs.commercial and card is not None and card.licence.lower() in NON_COMMERCIAL:
-        reasons.append(f"its licence ({card.licence}) allows no commercial use")
-    outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
-    if needs.on_premises and method == "existing" and outside:
-        reasons.append("the data would leave the premises")
-    limit_s = needs.max_latency_s
-    if limit_s is not None and latency is not None and spec.hardware.gpu is None:
-        slow_s = latency.p95_s or latency.p50_s
-        if slow_s > limit_s:
-            reasons.append(
-                f"one answer takes {slow_s:.2g} s here"
-                f" ({'95th percentile' if latency.p95_s else 'median'} of {latency.n}),"
-                f" {limit_s:g} s are allowed"
-            )
-    closed = "context" not in run.cell.params
-    if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
-        reasons.append(
-            f"facts that change {needs.knowledge_changes} would be trained into the weights;"
-            " the documents can be searched instead"
-        )
-    return reasons
-
-
 def asked(target: float, optimism: float) -> float:
     """The target with the optimism on top, at most halfway from the target to 1.
 
@@ -303,32 +237,6 @@ def paired(
 def _rows(runs: Sequence[Measurement], items: Sequence[str]) -> list[list[float]]:
     by_run = [{score.item_id: score.quality for score in run.scores} for run in runs]
     return [[scores[item] for item in items] for scores in by_run]
-
-
-def price(runs: Sequence[Measurement], card: ModelCard, spec: TaskSpec, machine: Machine) -> Price:
-    """Training and serving on the reference machine, from the tokens that were counted."""
-    trained = sum(run.cost.train_tokens for run in runs) / len(runs)
-    whole = runs[0].cell.method == "full"
-    flops = training_flops(card.n_params, round(trained), all_weights=whole)
-    tokens = sum(run.cost.input_tokens + run.cost.output_tokens for run in runs)
-    answers = sum(len(run.predictions) for run in runs)
-    return Price(
-        training_usd=usd(flops / (machine.tflops * 1e12 * SERVING_UTILISATION), machine),
-        serving_usd_per_month=serving_usd_per_month(
-            card.n_params, tokens / max(1, answers), spec.needs.requests_per_month, machine
-        ),
-        machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
-        f" ({machine.price.checked if machine.price else 'no price'}),"
-        f" {SERVING_UTILISATION:.0%} of peak",
-    )
-
-
-def system_price(system: SystemSpec, spec: TaskSpec) -> Price:
-    """What the user says that a system of theirs costs; nothing is trained."""
-    asked = system.usd_per_request
-    month = None if asked is None else asked * spec.needs.requests_per_month
-    told = "no price in the spec" if asked is None else f"{asked:g} USD a request, as the spec says"
-    return Price(training_usd=0.0, serving_usd_per_month=month, machine=told)
 
 
 def curves(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from advisor.belief import asked, p_at, paired, total_usd
+from advisor.belief import asked, p_at, paired
+from advisor.prices import total_usd
 from advisor.records import Comparison, Option, Verdict
 from probes.records import Estimate, Example, Measurement
 from probes.stats import holm

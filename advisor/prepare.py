@@ -228,23 +228,7 @@ def prepare(task: Task) -> Prepared:
             place="hardware.device",
             hint="write `device: auto`, or check the driver with `advisor doctor`",
         )
-    rungs = []
-    for ref in resolve_ladder(spec, task.path.parent, machine):
-        card = card_of(ref)
-        if card is None:
-            raise UserError(
-                "E-LADDER-NO-CARD",
-                f"nothing is known of the architecture of {ref.location}",
-                place="ladder",
-                hint="download it and list the folder instead",
-            )
-        loading = {
-            "n_params": card.n_params,
-            "dtype": "bfloat16" if device == "cuda" else "float32",
-            "quantization": spec.hardware.quantization,
-        }
-        rungs.append(Rung(ref=ref.model_copy(update=loading), card=card))
-    rungs.sort(key=lambda rung: rung.card.n_params)
+    rungs = _rungs(task, machine, device)
     taken = {system.name for system in spec.systems} & {rung.ref.name for rung in rungs}
     if taken:
         raise UserError(
@@ -264,6 +248,29 @@ def prepare(task: Task) -> Prepared:
         plan=plan,
         systems=_systems(task, plan),
     )
+
+
+def _rungs(task: Task, machine: Machine, device: str) -> list[Rung]:
+    """The rungs of the spec's ladder with their architectures, smallest first."""
+    spec = task.spec
+    rungs = []
+    for ref in resolve_ladder(spec, task.path.parent, machine):
+        card = card_of(ref)
+        if card is None:
+            raise UserError(
+                "E-LADDER-NO-CARD",
+                f"nothing is known of the architecture of {ref.location}",
+                place="ladder",
+                hint="download it and list the folder instead",
+            )
+        loading = {
+            "n_params": card.n_params,
+            "dtype": "bfloat16" if device == "cuda" else "float32",
+            "quantization": spec.hardware.quantization,
+        }
+        rungs.append(Rung(ref=ref.model_copy(update=loading), card=card))
+    rungs.sort(key=lambda rung: rung.card.n_params)
+    return rungs
 
 
 def _systems(task: Task, plan: Plan) -> tuple[Measurement, ...]:
@@ -317,7 +324,7 @@ def reference_machine(spec: TaskSpec) -> PricedMachine:
     Raises:
         UserError: E-HARDWARE-UNKNOWN, with the names that exist.
     """
-    from advisor.belief import REFERENCE_MACHINE
+    from advisor.prices import REFERENCE_MACHINE
 
     name = spec.hardware.gpu or REFERENCE_MACHINE
     found = machines().get(name)

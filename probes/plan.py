@@ -87,6 +87,13 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
             for situation in [situation_of(question, rung, battery, memory_bytes)]
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
         ]
+        if all(row.cell.role == "final" for row in cells):
+            raise UserError(
+                "E-SPEC-METHODS",
+                "none of the methods listed can be measured on this task",
+                place="methods",
+                hint="`rag` and `lora_rag` need data.documents, `vote` a prompt beside it",
+            )
         seconds = _wall_seconds(cells, rungs, workers, device)
         if seconds <= budget:
             return Plan(

@@ -18,7 +18,8 @@ def retrieval(documents: Path, dense: bool, as_json: bool) -> None:
     from knowledge.errors import UserError
     from probes.documents import read_passages
     from probes.retrieval import available_retrievers
-    from probes.retrieval_health import health_text, retrieval_health
+    from probes.retrieval_health import retrieval_health
+    from probes.retrieval_text import health_text
     from probes.sinks import file_name, terminal
 
     if not documents.exists():

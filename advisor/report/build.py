@@ -15,6 +15,7 @@ from advisor import belief, decide
 from advisor.advice import advise
 from advisor.findings import Evidence, findings
 from advisor.mistakes import mistakes_of
+from advisor.needs import STALE
 from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from knowledge.errors import UserError
 from knowledge.records import Machine, ModelCard
@@ -86,6 +87,37 @@ class Inputs:
         return {example.item.id: example for example in (*self.splits.dev, *self.splits.test)}
 
 
+def _options(inputs: Inputs, dev: Sequence[Measurement]) -> list[Option]:
+    found = belief.options(dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine)
+    if not found:
+        causes = [measured.cause for measured in inputs.measurements if measured.cause]
+        raise UserError(
+            "E-RUN-NOTHING-MEASURED",
+            f"no cell has a figure: {causes[0] if causes else 'none was run'}",
+            place=inputs.run,
+            hint="mend the cause, then start the probe again with --retry-failed",
+        )
+    return found
+
+
+def _evidence(
+    inputs: Inputs,
+    options: Sequence[Option],
+    runs: Mapping[str, Sequence[Measurement]],
+    dev: Sequence[Measurement],
+) -> Evidence:
+    return Evidence(
+        inputs.spec,
+        options,
+        runs,
+        dev,
+        inputs.examples,
+        inputs.documents,
+        n_train=len(inputs.splits.train),
+        n_dev=min(len(inputs.splits.dev), inputs.plan.battery.max_dev),
+    )
+
+
 def _health(documents: Documents) -> RetrievalHealth | None:
     """The documents' health without the words of their passages."""
     if not documents.passages:
@@ -116,32 +148,13 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     spec = inputs.spec
     examples = inputs.examples
     dev = dev_measurements(inputs.measurements)
-    options = belief.options(dev, spec, examples, inputs.cards, inputs.priced_machine)
-    if not options:
-        causes = [found.cause for found in inputs.measurements if found.cause]
-        raise UserError(
-            "E-RUN-NOTHING-MEASURED",
-            f"no cell has a figure: {causes[0] if causes else 'none was run'}",
-            place=inputs.run,
-            hint="mend the cause, then start the probe again with --retry-failed",
-        )
+    options = _options(inputs, dev)
     test = [found for found in inputs.measurements if found.cell.split == "test"]
     runs = {o.name: belief.chosen_runs(dev, o.rung, o.method)[0] for o in options}
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
-    told = findings(
-        Evidence(
-            spec,
-            options,
-            runs,
-            dev,
-            examples,
-            inputs.documents,
-            n_train=len(inputs.splits.train),
-            n_dev=min(len(inputs.splits.dev), inputs.plan.battery.max_dev),
-        )
-    )
+    told = findings(_evidence(inputs, options, runs, dev))
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),
@@ -211,7 +224,7 @@ def _not_run(inputs: Inputs) -> Iterator[str]:
     needs = spec.needs
     if needs.max_latency_s is not None and spec.hardware.gpu is not None:
         yield "needs.max_latency_s: times are of the machine that measured, not of hardware.gpu"
-    if needs.knowledge_changes in belief.STALE and not inputs.documents.passages:
+    if needs.knowledge_changes in STALE and not inputs.documents.passages:
         yield (
             f"needs.knowledge_changes: {needs.knowledge_changes}, and there are no documents to"
             " search: every answer here rests on weights that do not change"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from advisor.records import Option, Report
 from probes.records import Estimate
-from probes.retrieval_health import health_text
+from probes.retrieval_text import health_text
 from probes.sinks import markdown
 
 

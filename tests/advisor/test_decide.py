@@ -10,6 +10,7 @@ import pytest
 from advisor import belief, decide
 from advisor.advice import advise
 from advisor.findings import Evidence, findings
+from advisor.prices import total_usd
 from advisor.records import Advice, Option
 from knowledge.load import machines
 from knowledge.records import ModelCard, Source
@@ -452,7 +453,7 @@ def test_money_rules_an_option_out(measurement: Make) -> None:
 
 def test_options_come_cheapest_first(measurement: Make) -> None:
     options = options_of(lab(measurement, TUNING_WINS), spec())
-    prices = [belief.total_usd(option.price) for option in options]
+    prices = [total_usd(option.price) for option in options]
     assert prices == sorted(prices)
 
 

@@ -8,12 +8,11 @@ from probes.retrieval_health import (
     RetrievalHealth,
     _sample,
     extracted_query,
-    health_text,
     near_duplicates,
-    questions_needed,
     retrieval_health,
     sentences,
 )
+from probes.retrieval_text import health_text, questions_needed
 from probes.stats import wilson
 
 TOPICS = """

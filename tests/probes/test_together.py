@@ -28,7 +28,8 @@ from probes.stack import (
     targets,
 )
 from probes.task import ModelRef
-from probes.together import Trainee, length_classes, train_together
+from probes.together import train_together
+from probes.trainees import Rows, Trainee, length_classes
 
 Maker = Callable[..., Example]
 BASE = {
@@ -216,7 +217,6 @@ def _losses_of(
 ) -> list[float]:
     import random
 
-    from probes.together import Rows
     from probes.together import _step as step_together
 
     with banked(model.model) as bank:

@@ -1,0 +1,61 @@
+"""Which options the spec's needs and budgets rule out, and why."""
+
+from __future__ import annotations
+
+from advisor.records import Price
+from knowledge.records import ModelCard
+from probes.methods import TRAINED
+from probes.records import Measurement
+from probes.task import TaskSpec
+
+NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
+"""Licences of model cards, in small letters, that forbid commercial use."""
+STALE = frozenset({"weekly", "daily"})
+"""Knowledge that changes so often is not trained into weights where documents can be searched."""
+
+
+def too_dear(price: Price, spec: TaskSpec) -> list[str]:
+    """Which of the spec's budgets an option passes, in words."""
+    budget, month = spec.budget, price.serving_usd_per_month
+    reasons = []
+    if budget.training_usd is not None and price.training_usd > budget.training_usd:
+        reasons.append(
+            f"training costs {price.training_usd:.2g} USD, {budget.training_usd:g} are allowed"
+        )
+    if budget.serving_usd_per_month is not None:
+        allowed = f"{budget.serving_usd_per_month:g} are allowed"
+        if month is None:
+            reasons.append(f"what serving costs is unknown, {allowed}")
+        elif month > budget.serving_usd_per_month:
+            reasons.append(f"serving costs {month:.2g} USD a month, {allowed}")
+    return reasons
+
+
+def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str]:
+    """Which of the spec's needs rule an option out, in words; nothing where it may be chosen.
+
+    Latency counts only where the machine that measured is the one that would serve.
+    """
+    needs, latency, method = spec.needs, run.latency, run.cell.method
+    reasons = []
+    if needs.commercial and card is not None and card.licence.lower() in NON_COMMERCIAL:
+        reasons.append(f"its licence ({card.licence}) allows no commercial use")
+    outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
+    if needs.on_premises and method == "existing" and outside:
+        reasons.append("the data would leave the premises")
+    limit_s = needs.max_latency_s
+    if limit_s is not None and latency is not None and spec.hardware.gpu is None:
+        slow_s = latency.p95_s or latency.p50_s
+        if slow_s > limit_s:
+            reasons.append(
+                f"one answer takes {slow_s:.2g} s here"
+                f" ({'95th percentile' if latency.p95_s else 'median'} of {latency.n}),"
+                f" {limit_s:g} s are allowed"
+            )
+    closed = "context" not in run.cell.params
+    if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
+        reasons.append(
+            f"facts that change {needs.knowledge_changes} would be trained into the weights;"
+            " the documents can be searched instead"
+        )
+    return reasons
