@@ -56,9 +56,9 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="brief",
         n_trials=2,
-        confirmed=2,
+        confirmed=0,
         epochs=(2, 4),
-        fractions=(0.25, 0.5),
+        fractions=(0.5,),
         seeds=3,
         shots=(4, 8),
         passages=(1, 3),
