@@ -21,7 +21,7 @@ from probes.plan import rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
-from probes.work import planned
+from probes.work import group_size, planned
 
 SLOWER = 20.0
 """A cell may take so many times its predicted time, and PATIENCE_S beside, before it is ended."""
@@ -110,6 +110,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             limits_of=lambda cell: _limits(prepared, situations[cell.rung], cell),
             engine=prepared.engine,
             at_once=prepared.plan.workers,
+            group_size=lambda cell: group_size(cell, situations[cell.rung], prepared.device),
         )
         yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
         yield from _open_test(prepared, store, driver)

@@ -9,6 +9,7 @@ from pathlib import Path
 from knowledge.errors import UserError
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
 from probes.methods import TRAINED, Proposals
+from probes.methods.tuning import stack_key
 from probes.records import Cell, Event, Json, Measurement
 from probes.store import RunStore
 
@@ -41,6 +42,21 @@ class Track:
     found: dict[str, Measurement] = field(default_factory=dict)
     to_do: list[str] = field(default_factory=list)
     """Keys still to be measured, in order; the first of them is with the worker."""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For keys of adapters that are trained together, all keys of their group."""
+    alone: set[str] = field(default_factory=set)
+    """Keys whose group failed: each is tried by itself."""
+
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """The keys that go to the worker as one request, the first one to do among them.
+
+        Those of the group that are stored already go along, so that a resumed run trains the same
+        company; their outcome is not published again.
+        """
+        key = self.to_do[0]
+        return (key,) if key in self.alone else self.groups.get(key, (key,))
+
     started: bool = False
     done: bool = False
 
@@ -57,8 +73,10 @@ class Driver:
         limits_of: Callable[[Cell], Limits],
         engine: Json,
         at_once: int,
+        group_size: Callable[[Cell], int] = lambda cell: 1,
     ) -> None:
         self._store, self._executor = store, executor
+        self._group_size = group_size
         self._key_of, self._limits_of = key_of, limits_of
         self._engine, self._at_once = engine, at_once
         self._crashes: dict[str, int] = {}
@@ -96,10 +114,12 @@ class Driver:
                 track.done = True
                 return
             track.keys = [self._key_of(cell) for cell in track.cells]
+            track.groups = grouped(track.cells, track.keys, self._group_size)
             for cell, key in zip(track.cells, track.keys, strict=True):
+                self._cells[key] = cell
                 yield from self._want(track, cell, key)
         if track.to_do:
-            yield self._submit(track)
+            yield from self._submit(track)
 
     def _want(self, track: Track, cell: Cell, key: str) -> Iterator[Event]:
         if key in track.found or key in track.to_do:
@@ -114,32 +134,41 @@ class Driver:
             yield self._failed(track, cell, key, f"given up after {MAX_ATTEMPTS} attempts")
             return
         track.to_do.append(key)
-        self._cells[key] = cell
 
-    def _submit(self, track: Track) -> Event:
-        """Hand the track's next cell to its worker; an attempt counts from here."""
-        key = track.to_do[0]
+    def _submit(self, track: Track) -> Iterator[Event]:
+        """Hand the track's next cell, or its whole group, to the worker.
+
+        An attempt counts from here. A group may take as long as its cells would one by one.
+        """
+        bodies = [self._body(track, key) for key in track.at_work]
+        limits = [self._limits_of(self._cells[key]) for key in track.at_work]
+        self._executor.submit(
+            track.rung,
+            Request(
+                key=track.to_do[0],
+                body=bodies[0] if len(bodies) == 1 else {"together": bodies},
+                time_limit_s=sum(limit.time_s for limit in limits),
+                no_progress_s=max(limit.no_progress_s for limit in limits),
+            ),
+        )
+        for key in track.at_work:
+            if key in track.to_do:
+                attempt = self._store.attempts(key)
+                told = {"id": key[:12], "attempt": attempt, **described(self._cells[key])}
+                yield Event(kind="cell-started", payload=told)
+
+    def _body(self, track: Track, key: str) -> Json:
+        """What the worker is told of one cell."""
         cell = self._cells[key]
-        attempt = self._store.begin_attempt(key)
-        limits = self._limits_of(cell)
         body: Json = {"key": key, "cell": cell.model_dump_json()}
+        if key not in track.to_do:
+            return body
+        attempt = self._store.begin_attempt(key)
         if cell.adapter:
             body["load_adapter"] = str(self._store.adapter_folder(cell.adapter))
         if saves_adapter(cell):
             body["save_adapter"] = str(self._draft_adapter(key, attempt))
-        self._executor.submit(
-            cell.rung,
-            Request(
-                key=key,
-                body=body,
-                time_limit_s=limits.time_s,
-                no_progress_s=limits.no_progress_s,
-            ),
-        )
-        return Event(
-            kind="cell-started",
-            payload={"id": key[:12], "attempt": attempt, **described(cell)},
-        )
+        return body
 
     def _draft_adapter(self, key: str, attempt: int) -> Path:
         return self._store.scratch / f"adapter-{key[:16]}-{attempt}"
@@ -147,29 +176,35 @@ class Driver:
     def _digest(self, news: Progress | Outcome, active: Sequence[Track]) -> Iterator[Event]:
         track = next(track for track in active if news.key in track.to_do)
         if isinstance(news, Progress):
-            yield Event(
-                kind="progress",
-                payload={
-                    "id": news.key[:12],
-                    "rung": track.rung,
-                    "done": news.done,
-                    "total": news.total,
-                    "what": news.what,
-                },
-            )
+            for key in track.at_work:
+                if key in track.to_do:
+                    yield _progress(track.rung, key, news)
             return
-        cell, key = self._cells[news.key], news.key
+        yield from self._end(track, news)
+        if track.to_do:
+            yield from self._submit(track)
+
+    def _end(self, track: Track, news: Outcome) -> Iterator[Event]:
+        """Publish what a request brought, or decide what becomes of its cells."""
+        key, together = news.key, track.at_work
+        cell = self._cells[key]
         if news.status == "ok" and news.body is not None:
-            yield self._publish(track, cell, key, news.body)
+            for body in news.body.get("together", [news.body]):
+                mine = key if len(together) == 1 else str(body["key"])
+                if mine in track.to_do and mine in together:
+                    yield self._publish(track, self._cells[mine], mine, body)
         elif news.kind in RETRIED and self._crashed(key) < MAX_CRASHES:
             again = {"id": key[:12], "cause": news.cause, "again": True}
             yield Event(kind="cell-failed", payload=again | described(cell))
         elif news.cause.startswith(USER_ERROR):
             raise _user_error(news.cause.removeprefix(USER_ERROR))
+        elif len(together) > 1:
+            track.alone.update(together)
+            cause = f"{news.kind}: {news.cause}; its group is trained one by one"
+            again = {"id": key[:12], "cause": cause, "again": True}
+            yield Event(kind="cell-failed", payload=again | described(cell))
         else:
             yield self._failed(track, cell, key, f"{news.kind}: {news.cause}")
-        if track.to_do:
-            yield self._submit(track)
 
     def _crashed(self, key: str) -> int:
         self._crashes[key] = self._crashes.get(key, 0) + 1
@@ -198,6 +233,33 @@ class Driver:
             track.to_do.remove(measurement.key)
         track.found[measurement.key] = measurement
         return finished(measurement, cached=False)
+
+
+def grouped(
+    cells: Sequence[Cell], keys: Sequence[str], size_of: Callable[[Cell], int]
+) -> dict[str, tuple[str, ...]]:
+    """Which of the cells are trained together: those of one `stack_key`, in their order.
+
+    Depends on the cells alone, never on which of them are stored.
+    """
+    stacks: dict[str, list[str]] = {}
+    sizes: dict[str, int] = {}
+    for cell, key in zip(cells, keys, strict=True):
+        name = stack_key(cell)
+        if name is not None and key not in stacks.setdefault(name, []):
+            stacks[name].append(key)
+            sizes[name] = max(1, size_of(cell))
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, members in stacks.items():
+        for at in range(0, len(members), sizes[name]):
+            group = tuple(members[at : at + sizes[name]])
+            groups.update(dict.fromkeys(group, group))
+    return groups
+
+
+def _progress(rung: str, key: str, news: Progress) -> Event:
+    told = {"done": news.done, "total": news.total, "what": news.what}
+    return Event(kind="progress", payload={"id": key[:12], "rung": rung, **told})
 
 
 def _user_error(text: str) -> UserError:

@@ -21,6 +21,11 @@ BATCH_TOKENS = 6144
 can change a greedy answer in its last bit."""
 MICRO_TOKENS = 4096
 """Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
+GROUP_TOKENS = {"cpu": 2048, "cuda": 16_384}
+"""Tokens of one training step up to which adapters are trained together. One thread of a Zen 4 core
+gained 1.5 times at 100k parameters, 1.1 at 350k and 1.05 at 1M with 2,500 tokens a step
+(results/LOG.md); on a GPU the figure is an estimate (facts: performance 1)."""
+MAX_GROUP = 8
 ADAPTER_WIDTH = 16
 """Columns that LoRA's A is padded to a multiple of, so that what an adapter becomes does not depend
 on the ranks of its companions: a longer inner product is rounded otherwise."""
@@ -77,6 +82,14 @@ def planned(
 def padded_width(rank: int) -> int:
     """The columns of an adapter of that rank: the next multiple of ADAPTER_WIDTH."""
     return -(-rank // ADAPTER_WIDTH) * ADAPTER_WIDTH
+
+
+def group_size(cell: Cell, situation: Situation, device: str) -> int:
+    """How many adapters like the cell's are trained together."""
+    per_example = situation.mean_tokens + situation.tokens_per_output
+    per_example += passages_in(cell, situation) * situation.tokens_per_passage
+    tokens = int(cell.params.get("batch_size", 1)) * per_example
+    return max(1, min(MAX_GROUP, int(GROUP_TOKENS[speed_key(device)] // tokens)))
 
 
 def passages_in(cell: Cell, situation: Situation) -> int:

@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from probes.executors.child import serve
 from probes.failures import CellFailure
 from probes.figures import recall_figures, sampling_figures
 from probes.methods import Answers, Checkpoint, Request, method
+from probes.methods.tuning import answer_together
 from probes.models import LanguageModel
 from probes.record import Record
 from probes.records import (
@@ -62,11 +64,11 @@ class Stopwatch:
         _reset_peak_memory()
         self.wall_s, self.cpu_s = time.monotonic(), time.process_time()
 
-    def cost(self, answers: Answers) -> Cost:
-        """The cost so far, with the tokens of the answers."""
+    def cost(self, answers: Answers, *, share: float = 1.0) -> Cost:
+        """The cost so far, or a share of it, with the tokens of the answers."""
         return Cost(
-            wall_s=round(time.monotonic() - self.wall_s, 3),
-            cpu_s=round(time.process_time() - self.cpu_s, 3),
+            wall_s=round(share * (time.monotonic() - self.wall_s), 3),
+            cpu_s=round(share * (time.process_time() - self.cpu_s), 3),
             input_tokens=sum(answer.input_tokens for answer in answers.predictions),
             output_tokens=sum(answer.output_tokens for answer in answers.predictions),
             train_tokens=answers.train_tokens,
@@ -102,7 +104,9 @@ class Worker:
         return self._model
 
     def handle(self, body: Json, progress: Callable[[float, float, str], None]) -> Json:
-        """Measure one cell; a failure that belongs to the cell is a result like any other."""
+        """Measure one cell, or several together; a cell's failure is a result like any other."""
+        if "together" in body:
+            return {"together": self._measure_together(body["together"], progress)}
         cell = Cell.model_validate_json(body["cell"])
         progress(0, 1, "loading")
         model = self.model
@@ -110,19 +114,65 @@ class Worker:
         examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
         history: list[Json] = []
         request = self._request(model, cell, examples, body, progress, history)
+        found: Answers | CellFailure
         try:
-            answers = method(cell.method).answer(request)
+            found = method(cell.method).answer(request)
         except CellFailure as failure:
-            cost = watch.cost(Answers(predictions=[]))
+            found = failure
+        return self._told(body["key"], cell, examples, found, history, watch.cost)
+
+    def _measure_together(
+        self, bodies: Sequence[Json], progress: Callable[[float, float, str], None]
+    ) -> list[Json]:
+        """Adapters of one stack: trained side by side, answered one after the other."""
+        cells = [Cell.model_validate_json(body["cell"]) for body in bodies]
+        progress(0, 1, "loading")
+        model = self.model
+        watch = Stopwatch()
+        split = getattr(self.splits, cells[0].split)
+        examples = [split[: cell.n_eval] for cell in cells]
+        histories: list[list[Json]] = [[] for _ in cells]
+        requests = [
+            self._request(model, cell, mine, body, progress, history)
+            for cell, mine, body, history in zip(cells, examples, bodies, histories, strict=True)
+        ]
+        found: list[Answers | CellFailure]
+        try:
+            found = answer_together(requests)
+        except CellFailure as failure:
+            found = [failure] * len(cells)
+        share = _shares(found)
+        return [
+            self._told(body["key"], cell, mine, one, history, partial(watch.cost, share=part))
+            for body, cell, mine, one, history, part in zip(
+                bodies, cells, examples, found, histories, share, strict=True
+            )
+        ]
+
+    def _told(
+        self,
+        key: str,
+        cell: Cell,
+        examples: Sequence[Example],
+        found: Answers | CellFailure,
+        history: list[Json],
+        cost: Callable[[Answers], Cost],
+    ) -> Json:
+        """The measurement of a cell, whether it has figures or failed."""
+        if isinstance(found, CellFailure):
             failed = Measurement(
-                key=body["key"], cell=cell, status="failed", cause=str(failure), cost=cost
+                key=key,
+                cell=cell,
+                status="failed",
+                cause=str(found),
+                cost=cost(Answers(predictions=[])),
             )
             return failed.model_dump()
-        answers.history += history
-        too_long = sum(answer.output_tokens == 0 for answer in answers.predictions)
+        found.history += history
+        too_long = sum(answer.output_tokens == 0 for answer in found.predictions)
         if too_long:
-            answers.history.append({"items_too_long": too_long})
-        return self._measured(body["key"], cell, examples, answers, watch)
+            found.history.append({"items_too_long": too_long})
+        return self._measured(key, cell, examples, found, cost(found))
 
     def _request(
         self,
@@ -172,7 +222,7 @@ class Worker:
         cell: Cell,
         examples: Sequence[Example],
         answers: Answers,
-        watch: Stopwatch,
+        cost: Cost,
     ) -> Json:
         by_id = {example.item.id: example for example in examples}
         seen = [by_id[prediction.item_id] for prediction in answers.predictions]
@@ -194,7 +244,7 @@ class Worker:
             scores=tuple(scores),
             predictions=tuple(answers.predictions),
             history=tuple(answers.history),
-            cost=watch.cost(answers),
+            cost=cost,
         )
         return measurement.model_dump()
 
@@ -216,6 +266,13 @@ def longest_answer(model: LanguageModel, train: Sequence[Example]) -> int:
     """How many tokens an answer may take: the 99th percentile of the train split and a quarter."""
     lengths = sorted(model.count_tokens([example.output for example in train]))
     return min(1024, int(lengths[int(0.99 * (len(lengths) - 1))] * 1.25) + 4)
+
+
+def _shares(found: Sequence[Answers | CellFailure]) -> list[float]:
+    """How much of a group's cost is put down to each: by the tokens trained, else evenly."""
+    tokens = [0 if isinstance(one, CellFailure) else one.train_tokens for one in found]
+    total = sum(tokens)
+    return [count / total if total else 1 / len(found) for count in tokens]
 
 
 def _mean(scores: Sequence[Score]) -> float:

@@ -24,7 +24,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"
 N_INTENTS = 12
-N_PROBLEMS = 700
+N_PROBLEMS = 200
 Rows = list[dict[str, Any]]
 
 
@@ -109,7 +109,7 @@ def gsm8k(folder: Path) -> dict[str, Any]:
         "data": {"train": "data.jsonl"},
         "metric": "numeric",
         "target": 0.5,
-        "methods": ["zero_shot", "steps", "few_shot", "lora"],
+        "methods": ["zero_shot", "few_shot", "lora"],
     }
 
 

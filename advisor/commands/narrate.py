@@ -180,7 +180,9 @@ class Pace:
 
     def where(self) -> str:
         """What runs now."""
-        return "; ".join(label for label, _, _ in self.running.values())
+        labels = [label for label, _, _ in self.running.values()]
+        more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
+        return "; ".join(labels[:2]) + more
 
 
 def _label(payload: Json) -> str:

@@ -48,6 +48,8 @@ class Obedient:
 
     def poll(self, timeout_s: float) -> list[Progress | Outcome]:
         request = self.queue.pop(0)
+        if "together" in request.body:
+            return [self._together(request)]
         wanted = Cell.model_validate_json(request.body["cell"])
         name = str(wanted.params["name"])
         self.begun.append(name)
@@ -64,6 +66,19 @@ class Obedient:
         return [Outcome.model_validate(
             {"key": request.key, "status": "failed", "kind": kind, "cause": cause or kind}
         )]  # fmt: skip
+
+    def _together(self, request: Request) -> Outcome:
+        wanted = [Cell.model_validate_json(b["cell"]) for b in request.body["together"]]
+        names = "+".join(str(each.params["name"]) for each in wanted)
+        self.begun.append(names)
+        end = self.script.get(names, [])
+        if end:
+            kind = end.pop(0)
+            return Outcome.model_validate(
+                {"key": request.key, "status": "failed", "kind": kind, "cause": kind}
+            )
+        body = {"together": [measured(each) for each in wanted]}
+        return Outcome(key=request.key, status="ok", kind="result", body=body)
 
 
 @pytest.fixture
@@ -94,6 +109,7 @@ def run(store: RunStore) -> Run:
             limits_of=lambda wanted: Limits(time_s=1, no_progress_s=1),
             engine={"versions": {}},
             at_once=1,
+            group_size=lambda wanted: 2,
         )
         return list(driver.run({"small": proposals()})), executor, sent
 
@@ -180,3 +196,66 @@ def test_failures_are_measured_again_when_asked(run: Run, store: RunStore) -> No
     _, executor, sent = run([cell("a"), cell("b")])
     assert executor.begun == ["a"]
     assert [m.status for m in sent[0]] == ["ok", "ok"]
+
+
+# ---------------------------------------------------------------- adapters trained together
+
+
+def shared(name: str, n_train: int = 8) -> Cell:
+    """A cell that trains an adapter; cells of one `n_train` are of one stack."""
+    params = {"name": name, "rank": 8, "learning_rate": 0.1, "epochs": 1, "alpha": 32}
+    return Cell.model_validate(
+        {"rung": "small", "method": "lora", "role": "tune", "split": "dev", "n_eval": 4,
+         "n_train": n_train, "params": params}
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def names_do_not_part_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name that these tests give a cell is none of what must be shared."""
+    from probes.methods import tuning
+
+    monkeypatch.setattr(tuning, "OWN", (*tuning.OWN, "name"))
+
+
+def test_adapters_of_one_stack_go_to_the_worker_together(run: Run) -> None:
+    cells = [shared("a"), shared("b"), shared("c"), shared("d", n_train=4), cell("e")]
+    events, executor, sent = run(cells)
+    assert executor.begun == ["a+b", "c", "d", "e"]
+    assert [m.status for m in sent[0]] == ["ok"] * 5
+    assert len(list(told(events, "cell-started"))) == 5
+    assert len(list(told(events, "cell-finished"))) == 5
+
+
+def test_a_group_that_fails_is_tried_one_by_one(run: Run) -> None:
+    events, executor, sent = run([shared("a"), shared("b")], script={"a+b": ["time-limit"]})
+    assert executor.begun == ["a+b", "a", "b"]
+    assert [m.status for m in sent[0]] == ["ok", "ok"]
+    (failed,) = told(events, "cell-failed")
+    assert "one by one" in failed["cause"]
+
+
+def test_a_group_that_crashes_is_tried_again_first(run: Run) -> None:
+    script = {"a+b": ["crash"]}
+    _, executor, sent = run([shared("a"), shared("b")], script=script)
+    assert executor.begun == ["a+b", "a+b"]
+    assert [m.status for m in sent[0]] == ["ok", "ok"]
+
+
+def test_a_resumed_group_keeps_its_company_and_publishes_what_is_missing(
+    run: Run, store: RunStore
+) -> None:
+    stored = Measurement.model_validate(measured(shared("a")))
+    store.publish(stored)
+    events, executor, sent = run([shared("a"), shared("b")])
+    assert executor.begun == ["a+b"]
+    assert [m.key for m in sent[0]] == [key_of(shared("a")), key_of(shared("b"))]
+    assert [p["cached"] for p in told(events, "cell-finished")] == [True, False]
+    assert store.attempts(stored.key) == 0
+
+
+def test_a_group_that_is_all_stored_is_not_trained(run: Run, store: RunStore) -> None:
+    for name in ("a", "b"):
+        store.publish(Measurement.model_validate(measured(shared(name))))
+    _, executor, _ = run([shared("a"), shared("b")])
+    assert executor.begun == []
