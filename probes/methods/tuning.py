@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from probes.models.hf import HfModel
     from probes.stack import Bank
 
-TINY_PASSES = 2
+PASSES_BY_SIZE = ((200_000, 4), (SMALL, 2))
+"""(parameters up to which, factor of the battery's passes): tiny models need more of them, and each
+costs little. pocket-xs reached .72 on ticket routing after 4 to 8 passes and 1.00 after 16
+(results/pocket/truth.md); models of 100M and more are usually done after 1 to 4."""
 BATCH_SIZE = 16
 CONFIRMING_RUN = 1000
 """Seed offset of the second run of the best trials; the best mean of two runs is chosen. One run of
@@ -52,12 +55,9 @@ class Space:
 
 
 def passes(situation: Situation) -> list[int]:
-    """Numbers of passes over the data to search, more of them for tiny models.
-
-    pocket-s reached .70 on ticket routing after 4 passes over 775 examples and 1.00 after 10 over
-    480 (results/LOG.md); models of 100M and more are usually done after 1 to 4.
-    """
-    factor = TINY_PASSES if situation.n_params <= SMALL else 1
+    """Numbers of passes over the data to search, more of them for tiny models."""
+    factors = (factor for limit, factor in PASSES_BY_SIZE if situation.n_params <= limit)
+    factor = next(factors, 1)
     return [factor * epochs for epochs in situation.battery.epochs]
 
 
