@@ -73,7 +73,8 @@ def stalled_together(evidence: Evidence) -> list[Finding]:
     runs = evidence.runs[small.name], evidence.runs[large.name]
     gained = evidence.difference(runs[1], runs[0]).estimate
     missed = max(small.quality.high, large.quality.high) < evidence.spec.target
-    if not missed or gained.high > TOGETHER or large.rung in _rising(evidence):
+    rising = {finding.rung for finding in data_limited(evidence)}
+    if not missed or gained.high > TOGETHER or rising & {small.rung, large.rung}:
         return []
     if _another_way(evidence, large) or not missed_together(runs[0][0], runs[1][0]):
         return []
@@ -142,10 +143,6 @@ def most_frequent(evidence: Evidence, run: Measurement) -> float:
         if score.item_id in evidence.examples
     )
     return max(wanted.values(), default=0) / max(1, len(run.scores))
-
-
-def _rising(evidence: Evidence) -> set[str | None]:
-    return {finding.rung for finding in data_limited(evidence)}
 
 
 def _tops(evidence: Evidence) -> list[Option]:
