@@ -115,6 +115,8 @@ def ceilings(
     here = {f.kind for f in findings if f.rung in (None, chosen.rung)}
     if BINDING.get(chosen.method) in here:
         bound.append(BINDING[chosen.method])
+    if chosen.method == "lora_rag" and "tuning-helps" in here:
+        bound.append("tuning-helps")  # both: the facts and how to use them
     form = [f for f in findings if f.kind == "form-limited" and f.rung == chosen.rung]
     if form and chosen.method in ("lora", "full"):
         bound.insert(0, "form-limited")
