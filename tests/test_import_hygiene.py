@@ -53,6 +53,9 @@ CORE = (
     "advisor.report.build",
     "advisor.report.files",
     "advisor.session",
+    "advisor.wizard.board",
+    "advisor.wizard.child",
+    "advisor.wizard.job",
 )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,6 +10,7 @@ from typing import Protocol, Self
 import click
 
 from advisor.decide import percent
+from advisor.pace import Pace, cell_label
 from advisor.records import DataSummary, Report
 from probes.records import Estimate, Event, Json
 from probes.sinks import terminal
@@ -128,90 +127,6 @@ class Bar(Lines):
         )
 
 
-class Pace:
-    """How far a run is, in predicted seconds, and how long the rest takes at the pace so far."""
-
-    def __init__(self) -> None:
-        self.predicted: dict[tuple[str, str, str], list[float]] = {}
-        self.total = 1.0
-        self.finished = 0.0
-        self.running: dict[str, tuple[str, float, float]] = {}
-        self.began_s = time.monotonic()
-        self.measured = 0.0
-
-    def event(self, event: Event) -> None:
-        """Take note of a plan, a start, progress, or an end."""
-        if event.kind == "plan":
-            for rung, method, role, seconds in event.payload["seconds_by_cell"]:
-                self.predicted.setdefault((rung, method, role), []).append(seconds)
-            self.total = max(1e-6, sum(sum(rows) for rows in self.predicted.values()))
-        elif event.kind == "cell-started":
-            self.running[event.payload["id"]] = (_label(event.payload), 0.0, self._take(event))
-        elif event.kind == "progress" and event.payload["id"] in self.running:
-            label, _, seconds = self.running[event.payload["id"]]
-            share = event.payload["done"] / max(1e-9, event.payload["total"])
-            self.running[event.payload["id"]] = (label, share, seconds)
-        elif event.kind == "cell-finished":
-            known = self.running.pop(event.payload["id"], None)
-            seconds = known[2] if known else self._take(event)
-            self.finished += seconds
-            if not event.payload["cached"]:
-                self.measured += seconds
-
-    def _take(self, event: Event) -> float:
-        payload = event.payload
-        rows = self.predicted.get((payload["rung"], payload["method"], payload["role"]), [])
-        return rows.pop() if rows else 0.0
-
-    @property
-    def done(self) -> float:
-        """Share of the predicted work that is done, 0 to 1."""
-        under_way = sum(share * seconds for _, share, seconds in self.running.values())
-        return min(1.0, (self.finished + under_way) / self.total)
-
-    def left(self) -> str:
-        """Time that the rest takes at the pace so far, `2:05`, or `?` where nothing is known."""
-        under_way = sum(share * seconds for _, share, seconds in self.running.values())
-        made = self.measured + under_way
-        if made <= 0:
-            return "?"
-        seconds = (time.monotonic() - self.began_s) / made * self.total * (1 - self.done)
-        return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
-
-    def where(self) -> str:
-        """What runs now."""
-        labels = [label for label, _, _ in self.running.values()]
-        more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
-        return "; ".join(labels[:2]) + more
-
-
-def _label(payload: Json) -> str:
-    settings = " ".join(_settings(payload["params"], payload["n_train"]))
-    test = " on test" if payload["split"] == "test" else ""
-    return f"{payload['rung']} {payload['method'].replace('_', '-')} {settings}{test}"
-
-
-def _settings(params: Json, n_train: int) -> Iterator[str]:
-    """What sets this cell apart from others of its method, in short words."""
-    if "shots" in params:
-        yield f"k={params['shots']} {params['selection']}"
-    if params.get("context") == "retrieved":
-        yield f"{params['retriever']} k={params['k']}"
-    elif "context" in params:
-        yield f"{params['context']} passages"
-    if "samples" in params:
-        yield f"{params['samples']} samples by {params['chooser']}"
-    if "learning_rate" in params:
-        rank = f"r={params['rank']} " if "rank" in params else ""
-        yield f"{rank}lr={params['learning_rate']:.1e} ep={params['epochs']} n={n_train}"
-    elif params.get("decoding") == "choices":
-        yield "choices"
-    if params.get("list_labels"):
-        yield "labels listed"
-    if "trigger" in params:
-        yield "in short" if len(params["trigger"]) < 20 else "with a sign"
-
-
 def _figure(payload: Json, name: str) -> str:
     if payload.get(name) is None:
         return "–"
@@ -228,9 +143,9 @@ def event_text(event: Event) -> str:
     if event.kind == "cell-finished" and not payload["cached"]:
         status = "" if payload["status"] == "ok" else f" {payload['status']}: {payload['cause']}"
         figures = f"quality {_figure(payload, 'quality')}, form {_figure(payload, 'form')}"
-        return f"{_label(payload)}: {figures}{status} ({payload['wall_s']:.1f} s)"
+        return f"{cell_label(payload)}: {figures}{status} ({payload['wall_s']:.1f} s)"
     if event.kind == "cell-failed":
-        return f"{_label(payload)}: {payload['cause']}; tried again"
+        return f"{cell_label(payload)}: {payload['cause']}; tried again"
     if event.kind == "note":
         return str(payload["text"])
     if event.kind == "test-opened":

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from advisor.commands.narrate import Pace
+from advisor.pace import Pace
+from probes.methods import DIAGNOSTIC
 from probes.records import Estimate, Event
+from probes.systems import METHOD as EXISTING
 
 Cell = Mapping[str, Any]
-"""The payload of a finished cell."""
+"""The payload of a cell that was started or is finished."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,13 @@ class Board:
     """By rung, in the plan's order."""
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     """Finished cells by id and role."""
+    started: dict[str, Cell] = field(default_factory=dict)
+    """Cells that a worker was asked for, by id."""
 
     def begin(self) -> None:
         """The command is started, again perhaps: the clock runs anew."""
         self.pace = Pace()
+        self.started.clear()
 
     def event(self, event: Event) -> None:
         """Take note of what happened."""
@@ -90,14 +95,35 @@ class Board:
             self.folder, self.rehearsal = payload["folder"], payload["rehearsal"]
         elif event.kind == "plan":
             self.n_params = {row["rung"]: row["n_params"] for row in payload["rungs"]}
+        elif event.kind == "cell-started":
+            self.started[payload["id"]] = payload
         elif event.kind == "cell-finished":
             self.cells[payload["id"], payload["role"]] = payload
 
+    def running(self) -> list[tuple[str, float]]:
+        """What runs now and the share of it that is done; one cell of each rung, then the others.
+
+        Cells that are trained together come as far at once: one speaks for its company.
+        """
+        first: dict[str, tuple[str, float]] = {}
+        others = []
+        for name, (label, share, _) in self.pace.running.items():
+            rung = self.started[name]["rung"]
+            if rung in first:
+                others.append((label, share))
+            else:
+                first[rung] = (label, share)
+        return [*first.values(), *others]
+
     def standings(self) -> list[Standing]:
-        """The options so far, by rung in the plan's order, then by method as they came."""
+        """The options so far, by rung in the plan's order, then by method as they came.
+
+        Diagnoses are none: they cannot be served. The log tells them, and the report judges them.
+        """
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self._measured("dev"):
-            groups.setdefault((cell["rung"], cell["method"]), []).append(cell)
+            if cell["method"] not in DIAGNOSTIC:
+                groups.setdefault((cell["rung"], cell["method"]), []).append(cell)
         order = list(self.n_params)
         found = [self._standing(rung, method, cells) for (rung, method), cells in groups.items()]
         known = [each for each in found if each is not None]
@@ -123,18 +149,15 @@ class Board:
         )
 
     def learning(self) -> dict[str, list[Point]]:
-        """Quality of trained models against training examples, one series a rung and method."""
+        """Quality of LoRA against training examples, one series a rung, as in the report."""
         groups: dict[str, dict[int, list[Cell]]] = {}
         order = list(self.n_params)
         trained = sorted(
-            (cell for cell in self._measured("dev") if "learning_rate" in cell["params"]),
+            (cell for cell in self._measured("dev") if cell["method"] == "lora"),
             key=lambda cell: order.index(cell["rung"]) if cell["rung"] in order else -1,
         )
-        methods = {cell["method"] for cell in trained}
         for cell in trained:
-            alone = len(methods) == 1
-            name = cell["rung"] if alone else f"{shown(cell['method'])} @ {cell['rung']}"
-            groups.setdefault(name, {}).setdefault(cell["n_train"], []).append(cell)
+            groups.setdefault(cell["rung"], {}).setdefault(cell["n_train"], []).append(cell)
         return {
             name: [
                 Point(n, _together([_figure(cell, "quality") for cell in _settled(at[n])]))
@@ -144,10 +167,10 @@ class Board:
         }
 
     def sizes(self) -> dict[str, list[Point]]:
-        """Quality against parameters, one series a method."""
+        """Quality against parameters, one series a method; the user's own systems have none."""
         curves: dict[str, list[Point]] = {}
         for row in self.standings():
-            if row.rung in self.n_params:
+            if row.method != EXISTING and row.rung in self.n_params:
                 point = Point(self.n_params[row.rung], row.quality)
                 curves.setdefault(shown(row.method), []).append(point)
         return {name: sorted(points, key=lambda at: at.x) for name, points in curves.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,22 @@ MIDDLE, WIDE, WIDEST = 50, 76, 90
 def plain(text: str, style: str = "") -> Text:
     """Text from data, shown literally."""
     return Text(terminal(text), style=style)
+
+
+def now_text(running: Sequence[tuple[str, float]], width: int, lines: int) -> Text:
+    """What runs now on at most so many lines of this width; the last one counts the others."""
+    if not running:
+        return Text("starting …")
+    shown, more = running[:lines], len(running) - lines
+    made = []
+    for at, (label, share) in enumerate(shown, 1):
+        tail = f"  {share:.0%}"
+        if at == lines and more > 0:
+            tail += f" and {more} more"
+        line = Text(f"now: {one_line(label, 200)}")
+        line.truncate(max(1, width - cell_len(tail)), overflow="ellipsis")
+        made.append(line.append(tail))
+    return Text("\n", no_wrap=True, overflow="ellipsis").join(made)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> Table:

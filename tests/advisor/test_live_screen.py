@@ -18,6 +18,7 @@ import pytest
 from textual.pilot import Pilot
 
 from advisor.wizard.app import AdvisorApp
+from advisor.wizard.board import Board
 from advisor.wizard.job import Job
 from advisor.wizard.screens.dialogs import Ask, Help
 from advisor.wizard.screens.live import LiveScreen
@@ -25,7 +26,10 @@ from advisor.wizard.screens.plan import PlanScreen
 from advisor.wizard.screens.verdict import VerdictScreen
 from advisor.wizard.widgets.curve import Curve
 from advisor.wizard.widgets.log import LogPane
+from advisor.wizard.widgets.panes import Panes
 from advisor.wizard.widgets.progress import ProgressLine
+from probes.methods import DIAGNOSTIC, METHODS, TRAINED
+from probes.records import Event
 
 REPORT = Path(__file__).parent / "fixtures" / "report-v1.json"
 SIZES = ((80, 24), (40, 12), (120, 36))
@@ -60,7 +64,7 @@ def described(rung: str, method: str, role: str, **more: Any) -> dict[str, Any]:
     params: dict[str, Any] = {"decoding": "generate", "list_labels": False}
     if method == "few_shot":
         params |= {"shots": 2, "selection": "random"}
-    if method == "lora":
+    if method in TRAINED:
         params |= {"learning_rate": 1e-3, "rank": 8, "epochs": 2}
     return {
         "rung": rung,
@@ -296,6 +300,105 @@ def test_hostile_text_is_shown_literally(play: Play) -> None:
     run(main())
 
 
+def group(rung: str = "small") -> tuple[list[str], str]:
+    """Eight adapters that are trained together: their ids, and the events of their start."""
+    ids = [f"{rung[0]}{at:011d}" for at in range(8)]
+    told = described(rung, "lora", "repeat", n_train=50)
+    return ids, "".join(event("cell-started", id=each, attempt=1, **told) for each in ids)
+
+
+def progress(ids: list[str], rung: str = "small", done: int = 1) -> str:
+    return "".join(
+        event("progress", id=each, rung=rung, done=done, total=4, what="epoch") for each in ids
+    )
+
+
+def failed(at: str, rung: str = "small") -> str:
+    told = described(rung, "lora", "repeat", n_train=50)
+    return event("cell-failed", id=at, cause="memory: none; one by one", again=True, **told)
+
+
+@pytest.mark.parametrize(("size", "lines"), [((80, 24), 2), ((40, 12), 1), ((120, 36), 2)])
+def test_many_cells_at_once_fit(play: Play, size: tuple[int, int], lines: int) -> None:
+    """Nine cells of two rungs run: each rung is told once, the rest is counted, nothing wraps."""
+    ids, start = group()
+    job = play(beginning() + start + progress(ids))
+
+    async def main() -> None:
+        async with running(job, size) as (app, pilot, live):
+            more = f"and {9 - lines} more"
+            share = "25%" if lines == 2 else "50%"
+            await until(pilot, lambda: share in text(app) and more in text(app))
+            rows = text(app).splitlines()
+            at = [row for row, line in enumerate(rows) if line.strip().startswith("now:")]
+            assert at == [2, 3][:lines]
+            assert live.query_one("#now").size.height == lines
+            assert rows[at[-1]].endswith(more)
+            assert [rows[row].split()[1] for row in at] == ["large", "small"][:lines]
+            assert "Progress" in rows[at[-1] + 1] or size[0] >= 120  # the tabs, or a pane's frame
+
+    run(main())
+
+
+def board(told: str, seen: Board | None = None) -> Board:
+    """A board that was told this; a new one, or the one given."""
+    seen = seen or Board()
+    for line in told.splitlines():
+        seen.event(Event.model_validate_json(line))
+    return seen
+
+
+def test_a_group_that_fails_no_longer_runs_and_its_time_is_still_to_come() -> None:
+    """Only the first of the group is named; what runs on another rung goes on."""
+    ids, start = group("large")
+    other = event("cell-started", id="6" * 12, attempt=1, **described("small", "steps", "baseline"))
+    before = board(beginning() + finished(int("5" * 12), 0.6, "large", "lora", "curve") + other)
+    told = start + progress(ids, "large", done=3)
+    seen = board(told, before)
+    assert len(seen.running()) == 9
+    done = seen.pace.done
+
+    board(failed(ids[0], "large"), seen)
+    assert [label.split()[0] for label, _ in seen.running()] == ["small"]
+    assert done - seen.pace.done == pytest.approx(0.75 * 5 / 30)
+    assert sum(seen.pace.predicted["large", "lora", "repeat"]) == 5
+
+    again = described("large", "lora", "repeat", n_train=50)
+    board(event("cell-started", id=ids[0], attempt=2, **again), seen)
+    assert [(label.split()[0], share) for label, share in seen.running()] == [
+        ("small", 0),
+        ("large", 0),
+    ]
+    board(finished(50, 0.9, "large", "lora", "repeat").replace(f"{50:012d}", ids[0]), seen)
+    assert [label.split()[0] for label, _ in seen.running()] == ["small"]
+    assert seen.pace.done == pytest.approx(1)
+
+
+def test_diagnoses_are_no_options_and_only_lora_has_a_learning_curve() -> None:
+    told = beginning()
+    for at, method in enumerate(METHODS, 20):
+        role = "diagnostic" if method in DIAGNOSTIC else "repeat"
+        told += finished(at, 0.9, "small", method, role, n_train=50)
+    seen = board(told)
+    here = {row.method for row in seen.standings() if row.rung == "small"}
+    assert here == METHODS.keys() - DIAGNOSTIC.keys()
+    assert seen.learning().keys() == {"small"}
+    points = seen.learning()["small"]
+    assert [(point.x, round(point.figure.value, 2)) for point in points] == [(25, 0.5), (50, 0.85)]
+    assert seen.sizes().keys() == {row.name.split(" @ ")[0] for row in seen.standings()}
+
+
+def test_a_system_of_the_users_own_is_an_option_without_a_size() -> None:
+    """Even where it bears the name of a rung."""
+    own = [
+        finished(at, 0.4, name, "existing", "baseline")
+        for at, name in ((20, "rules"), (21, "small"))
+    ]
+    seen = board(beginning() + "".join(own))
+    assert {"existing @ rules", "existing @ small"} <= {row.name for row in seen.standings()}
+    assert seen.sizes().keys() == {"zero-shot", "lora"}
+
+
 def test_plan_is_shown_literally_and_quitting_it_runs_nothing(play: Play, tmp_path: Path) -> None:
     async def main() -> None:
         async with planned(play(beginning())) as (app, pilot):
@@ -393,9 +496,9 @@ def test_tabs_keys_and_help(play: Play) -> None:
                 ("tab", "options"),
             ):
                 await pilot.press(key)
-                assert live.shown == pane
+                assert live.query_one(Panes).shown == pane
             await pilot.press("shift+tab")
-            assert live.shown == "log"
+            assert live.query_one(Panes).shown == "log"
             await pilot.press("2", "j", "k")
             await until(pilot, lambda: "training examples" in text(app) and "━━" in text(app))
             await pilot.press("question_mark")

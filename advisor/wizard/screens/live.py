@@ -11,12 +11,10 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
 from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import Footer, Static, Tab, Tabs
+from textual.widgets import Footer, Static
 
 from advisor.commands.narrate import event_text
 from advisor.records import Report
@@ -27,15 +25,13 @@ from advisor.wizard.screens.dialogs import Ask
 from advisor.wizard.screens.keys import COMMON, SCROLL
 from advisor.wizard.screens.plan import headline
 from advisor.wizard.screens.verdict import VerdictScreen
-from advisor.wizard.tables import plain, standings_table
-from advisor.wizard.widgets.curve import Curve
-from advisor.wizard.widgets.log import LogPane
+from advisor.wizard.tables import now_text, plain
+from advisor.wizard.widgets.panes import PANES, Panes
 from advisor.wizard.widgets.progress import ProgressLine
 from probes.records import Event
 from probes.sinks import one_line
 
 State = Literal["running", "cancelling", "cancelled", "failed", "done"]
-PANES = {"options": "Progress", "learning": "Learning curve", "sizes": "Size curve", "log": "Log"}
 VERDICTS = (0, 1, 4)
 """Exit codes of a probe that came to a verdict."""
 INTERRUPTED = 130
@@ -100,48 +96,17 @@ class LiveScreen(Screen[None]):
         yield Static(id="head")
         yield ProgressLine(id="progress")
         yield Static(id="now")
-        tabs = Tabs(*(Tab(title, id=f"tab-{name}") for name, title in PANES.items()))
-        tabs.can_focus = False  # its arrow keys would be a second way of doing the same
-        yield tabs
-        with Container(id="panes"):
-            with VerticalScroll(id="options", classes="pane"):
-                yield Static(Text(self._standings_head()), id="target")
-                yield Static(Text("nothing measured yet"), id="standings")
-            yield Curve(
-                "quality on dev, %; training examples, log scale",
-                "examples",
-                target=self._job.target,
-                id="learning",
-                classes="pane",
-            )
-            yield LogPane(id="log", classes="pane")
-            yield Curve(
-                "quality on dev, %; parameters, log scale",
-                "params",
-                target=self._job.target,
-                id="sizes",
-                classes="pane",
-            )
+        yield Panes(target=self._job.target)
         yield Footer()
 
     def on_mount(self) -> None:
         """Start the probe and the clock that draws it."""
-        for name, title in PANES.items():
-            self.query_one(f"#{name}").border_title = title
-        self._pane("options")
         self.set_interval(DRAW_S, self._draw)
         self._begin()
 
     def on_resize(self, event: Resize) -> None:
-        """Tables and tabs say less where there is less room."""
+        """Tables say less where there is less room."""
         self._stale = True
-        for at, (name, title) in enumerate(PANES.items(), 1):
-            short = title.split()[0] if event.size.width < 60 else title
-            self.query_one(f"#tab-{name}", Tab).label = f"{at} {short}"
-
-    def _standings_head(self) -> str:
-        target = f"target {100 * self._job.target:g} %"
-        return f"Best setting so far on dev, 95 % interval; {target}"
 
     # ------------------------------------------------------------ the child
 
@@ -216,16 +181,7 @@ class LiveScreen(Screen[None]):
         self.query_one("#now", Static).update(self._now())
         if self._stale:
             self._stale = False
-            self._draw_figures()
-
-    def _draw_figures(self) -> None:
-        rows = self.board.standings()
-        if rows:
-            standings = self.query_one("#standings", Static)
-            room = self.query_one("#options").scrollable_content_region.width
-            standings.update(standings_table(rows, room or self.size.width - 4))
-        self.query_one("#learning", Curve).show(self.board.learning())
-        self.query_one("#sizes", Curve).show(self.board.sizes())
+            self.query_one(Panes).draw(self.board)
 
     def _now(self) -> Text:
         if self.state == "failed":
@@ -236,49 +192,26 @@ class LiveScreen(Screen[None]):
             return Text("Cancelling: the workers end, what is measured is kept …")
         if self.state == "done":
             return Text(f"Done; v shows the verdict again. Run: {one_line(self.board.folder, 200)}")
-        running = list(self.board.pace.running.values())
-        lines = [f"now: {one_line(label, 200)}  {share:.0%}" for label, share, _ in running[:2]]
-        return Text("\n".join(lines) or "starting …", no_wrap=True, overflow="ellipsis")
+        lines = 1 if self.has_class("-short") else 2
+        room = self.query_one("#now").content_region.width
+        return now_text(self.board.running(), room, lines)
 
     def _tell(self, text: str) -> None:
-        self.query_one(LogPane).tell(text)
+        self.query_one(Panes).tell(text)
 
     # ------------------------------------------------------------ panes
 
-    def _pane(self, name: str) -> None:
-        """Bring a pane to the front; where all are on the screen, focus it."""
-        for each in self.query(".pane"):
-            each.set_class(each.id == name, "-active")
-        tabs = self.query_one(Tabs)
-        if tabs.active != f"tab-{name}":
-            tabs.active = f"tab-{name}"
-
-    @property
-    def shown(self) -> str:
-        """The pane in front."""
-        return self.query_one(".pane.-active").id or ""
-
-    @on(Tabs.TabActivated)
-    def picked(self, news: Tabs.TabActivated) -> None:
-        """A tab was clicked."""
-        if news.tab.id and news.tab.id == self.query_one(Tabs).active:
-            self._pane(news.tab.id.removeprefix("tab-"))
-
     def action_pane(self, name: str) -> None:
         """By number or letter."""
-        self._pane(name)
+        self.query_one(Panes).bring(name)
 
     def action_next_pane(self, step: int) -> None:
-        """Round and round."""
-        names = list(PANES)
-        self._pane(names[(names.index(self.shown) + step) % len(names)])
+        """By tab."""
+        self.query_one(Panes).bring_next(step)
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll the pane in front."""
-        pane: Widget = self.query_one(".pane.-active")
-        if isinstance(pane, Curve):
-            pane = pane.query_one(VerticalScroll)
-        pane.scroll_relative(y=lines, animate=False)
+        """By arrow or letter."""
+        self.query_one(Panes).scroll_shown(lines)
 
     # ------------------------------------------------------------ cancel, resume, leave
 
