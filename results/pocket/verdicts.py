@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from probes.pocket.tasks import TASKS, Task
-from results.pocket.truth import Result, ceiling, cheapest, read_figures, results
+from results.pocket.truth_table import Result, ceiling, cheapest, read_figures, results
 
 HERE = Path(__file__).resolve().parent
 TRUE_NAMES = {"rag": "retrieved"}
