@@ -20,7 +20,9 @@ not called failing."""
 def knowledge_limited(evidence: Evidence) -> list[Finding]:
     """Rungs whose closed-book answers clearly gain from the passage that holds the answer.
 
-    Without known gold passages the retrieved ones stand in, which can only understate the gain.
+    Asked of prompts and, where both were tuned, of adapters: a base that cannot use a passage yet
+    may learn to. Without known gold passages the retrieved ones stand in, which can only understate
+    the gain.
     """
     contrasts = []
     for rung in evidence.rungs:
@@ -32,16 +34,24 @@ def knowledge_limited(evidence: Evidence) -> list[Finding]:
         if closed is not None and opened and closed.p_meets < evidence.asked:
             worse = evidence.runs[closed.name]
             contrasts.append(Contrast(rung, opened, worse, f"{name} over {closed.name}"))
-    return [
-        Finding(
+        both, alone = evidence.option(rung, "lora_rag"), evidence.option(rung, "lora")
+        if both is not None and alone is not None and alone.p_meets < evidence.asked:
+            runs = evidence.runs[both.name], evidence.runs[alone.name]
+            contrasts.append(Contrast(rung, *runs, f"{both.name} over {alone.name}"))
+    found: dict[str, Finding] = {}
+    for contrast, test, p_value in clear_contrasts(evidence, contrasts, WORTH):
+        text = (
+            f"{contrast.rung} lacks facts that the documents hold: {contrast.what}"
+            f" {gain(test, p_value)}"
+        )
+        finding = Finding(
             kind="knowledge-limited",
             rung=contrast.rung,
-            text=f"{contrast.rung} lacks facts that the documents hold: {contrast.what}"
-            f" {gain(test, p_value)}",
+            text=text,
             evidence=ids(contrast.better, contrast.worse),
         )
-        for contrast, test, p_value in clear_contrasts(evidence, contrasts, WORTH)
-    ]
+        found.setdefault(contrast.rung, finding)
+    return list(found.values())
 
 
 def retrieval_limited(evidence: Evidence) -> list[Finding]:

@@ -359,6 +359,27 @@ def test_two_answers_cannot_tell_noise_from_a_blind_input(measurement: Make) -> 
     assert "label-noise" not in found
 
 
+def test_passages_that_only_a_tuned_model_can_use_show_missing_knowledge(
+    measurement: Make,
+) -> None:
+    measured = lab(measurement, {("small", "zero_shot"): (0.0,), ("small", "lora"): (0.1, 0.1)})
+    measured += [
+        run.model_copy(
+            update={
+                "cell": run.cell.model_copy(
+                    update={"method": "lora_rag", "params": run.cell.params | {"context": "x"}}
+                ),
+                "key": run.key[::-1],
+            }
+        )
+        for run in lora_runs(measurement, "small", 0.95, 0.9)
+        if run.cell.role != "curve"
+    ]
+    advice = advice_of(measured, spec())
+    assert advice.option == "lora-rag @ small"
+    assert advice.ceilings == ("knowledge-limited", "tuning-helps")
+
+
 def test_what_would_do_but_is_ruled_out_heads_the_advice(measurement: Make) -> None:
     from probes.task import Needs
 
