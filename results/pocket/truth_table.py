@@ -16,7 +16,14 @@ METHODS = (
     *("zero-shot", "content", "steps", "few-shot", "retrieved", "oracle", "lora", "lora-rag"),
     *CURVE,
 )
-USED = ("word-labels", "ticket-routing", "few-tickets", "addition", "handbook")
+USED = (
+    "word-labels",
+    "ticket-routing",
+    "few-tickets",
+    "addition",
+    "handbook",
+    "coded-handbook",
+)
 """Tasks that were looked at while the advisor's thresholds were set; the others are held out."""
 CLEAR = 0.05
 
