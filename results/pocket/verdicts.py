@@ -23,8 +23,9 @@ MEANING = """\
 `exact`: the cheapest option that truly reaches the target, or one as cheap; `dearer`: one that
 truly reaches it although a cheaper one does; `right`: nothing reaches the target and none was
 recommended; `undecided`: not enough evidence, where an option would do; `missed`: nothing was
-found where an option would do; `wrong`: a recommended option that truly stays below. The ceiling
-is named where the first word of the truth is among those that the advice names.
+found where an option would do; `wrong`: a recommended option that truly stays below;
+`unmeasured`: the truth has no figure of it. The ceiling is named where the first word of the truth
+is among those that the advice names.
 """
 
 
@@ -37,6 +38,8 @@ def judged(row: dict[str, str], task: Task, found: Sequence[Result]) -> str:
         return "undecided" if row["verdict"] == "not-enough-evidence" else "missed"
     method, _, rung = row["option"].partition(" @ ")
     mine = [r for r in found if r.rung == rung and r.method == TRUE_NAMES.get(method, method)]
+    if not mine:
+        return "unmeasured"
     enough = [r for r in mine if r.value >= task.target]
     if not enough:
         return "wrong"
