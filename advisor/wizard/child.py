@@ -23,6 +23,14 @@ GRACE_S = 20.0
 """How long a child may take to end by itself once it is asked to."""
 
 
+def heed_interrupts() -> None:
+    """In the child, before it becomes the command: an interrupt ends it, also where we ignore them.
+
+    A shell starts background jobs with interrupts ignored, and children inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Child:
     """One run of a command. Use it as a context manager: on leaving, its whole group is gone."""
 
@@ -52,6 +60,7 @@ class Child:
             env=self._env,
             limit=LINE_BYTES,
             start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
         atexit.register(self.kill)  # however this process ends
         self._listening = asyncio.create_task(self._listen())
