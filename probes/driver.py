@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from knowledge.errors import UserError
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
 from probes.methods import TRAINED, Proposals
-from probes.methods.tuning import stack_key
+from probes.methods.trained import stack_key
 from probes.records import Cell, Event, Json, Measurement
 from probes.store import RunStore
 
@@ -46,6 +47,8 @@ class Track:
     """For keys of adapters that are trained together, all keys of their group."""
     alone: set[str] = field(default_factory=set)
     """Keys whose group failed: each is tried by itself."""
+    started: bool = False
+    done: bool = False
 
     @property
     def at_work(self) -> tuple[str, ...]:
@@ -56,9 +59,6 @@ class Track:
         """
         key = self.to_do[0]
         return (key,) if key in self.alone else self.groups.get(key, (key,))
-
-    started: bool = False
-    done: bool = False
 
 
 class Driver:
@@ -140,13 +140,13 @@ class Driver:
 
         An attempt counts from here. A group may take as long as its cells would one by one.
         """
-        bodies = [self._body(track, key) for key in track.at_work]
+        cells = [self._body(track, key) for key in track.at_work]
         limits = [self._limits_of(self._cells[key]) for key in track.at_work]
         self._executor.submit(
             track.rung,
             Request(
                 key=track.to_do[0],
-                body=bodies[0] if len(bodies) == 1 else {"together": bodies},
+                body={"cells": cells},
                 time_limit_s=sum(limit.time_s for limit in limits),
                 no_progress_s=max(limit.no_progress_s for limit in limits),
             ),
@@ -189,10 +189,7 @@ class Driver:
         key, together = news.key, track.at_work
         cell = self._cells[key]
         if news.status == "ok" and news.body is not None:
-            for body in news.body.get("together", [news.body]):
-                mine = key if len(together) == 1 else str(body["key"])
-                if mine in track.to_do and mine in together:
-                    yield self._publish(track, self._cells[mine], mine, body)
+            yield from self._publish_all(track, together, news.body["measurements"])
         elif news.kind in RETRIED and self._crashed(key) < MAX_CRASHES:
             again = {"id": key[:12], "cause": news.cause, "again": True}
             yield Event(kind="cell-failed", payload=again | described(cell))
@@ -210,7 +207,17 @@ class Driver:
         self._crashes[key] = self._crashes.get(key, 0) + 1
         return self._crashes[key]
 
-    def _publish(self, track: Track, cell: Cell, key: str, body: Json) -> Event:
+    def _publish_all(
+        self, track: Track, together: Sequence[str], bodies: Sequence[Json]
+    ) -> Iterator[Event]:
+        """Publish each wanted cell of a request; one that the reply leaves out has failed."""
+        for key, body in zip_longest(together, bodies[: len(together)]):
+            if key in track.to_do:
+                yield self._publish(track, self._cells[key], key, body)
+
+    def _publish(self, track: Track, cell: Cell, key: str, body: Json | None) -> Event:
+        if body is None:
+            return self._failed(track, cell, key, "the worker left this cell out of its answer")
         measurement = Measurement.model_validate(body | {"engine": self._engine}, strict=False)
         if measurement.key != key or measurement.cell != cell:
             return self._failed(track, cell, key, "the worker answered another cell")

@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 
+from probes.work import padded_width
+
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -26,10 +28,9 @@ class Adapter:
     """One LoRA adapter: all its matrices in one vector, in the order of the bank's layers."""
 
     weights: torch.Tensor
-    """(P,) float32: for each layer A as (in, width), then B as (width, out)."""
+    """(P,) float32: for each layer A as (in, width), then B as (width, out). The width is the rank
+    padded (`padded_width`); the columns beyond the rank are zero and stay so."""
     rank: int
-    width: int
-    """Columns of A; those beyond the rank are zero and stay so."""
     alpha: float
 
     @property
@@ -77,13 +78,15 @@ class Bank:
         """(name, inputs, outputs) of each linear layer."""
         self.pairs: list[Pair] = []
 
-    def width_of(self, n_weights: int) -> int:
-        """Columns of A in a vector of so many weights."""
-        return n_weights // sum(inputs + outputs for _, inputs, outputs in self.layers)
+    def zeros(self, rank: int) -> torch.Tensor:
+        """Room for one adapter of that rank: (P,)."""
+        sizes = (inputs + outputs for _, inputs, outputs in self.layers)
+        return torch.zeros(sum(sizes) * padded_width(rank))
 
     def views(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """A (n, in, width) and B (n, width, out) of each layer, as views of `flat` (n, P)."""
-        n, width, at = flat.shape[0], self.width_of(flat.shape[1]), 0
+        n, at = flat.shape[0], 0
+        width = flat.shape[1] // sum(inputs + outputs for _, inputs, outputs in self.layers)
         found = []
         for _, inputs, outputs in self.layers:
             ends = at + inputs * width, at + (inputs + outputs) * width
@@ -151,18 +154,17 @@ def _put(model: Any, name: str, module: torch.nn.Module) -> None:
 # ---------------------------------------------------------------- a new adapter, and files
 
 
-def new_adapter(bank: Bank, *, rank: int, width: int, alpha: float, seed: int) -> Adapter:
+def new_adapter(bank: Bank, *, rank: int, alpha: float, seed: int) -> Adapter:
     """A drawn uniformly with bound 1 / sqrt(inputs) and B zero, as PEFT initialises LoRA.
 
-    Drawn layer by layer at the adapter's own rank, so that `width` changes nothing.
+    Drawn layer by layer at the adapter's own rank, so that the padding changes nothing.
     """
     generator = torch.Generator().manual_seed(seed)
-    total = sum((inputs + outputs) * width for _, inputs, outputs in bank.layers)
-    weights = torch.zeros(total)
+    weights = bank.zeros(rank)
     for (_, inputs, _), (down, _) in zip(bank.layers, bank.views(weights[None]), strict=True):
         drawn = torch.rand((rank, inputs), generator=generator) * 2 - 1
         down[0, :, :rank] = drawn.T / math.sqrt(inputs)
-    return Adapter(weights=weights, rank=rank, width=width, alpha=alpha)
+    return Adapter(weights, rank, alpha)
 
 
 def save_adapter(bank: Bank, adapter: Adapter, folder: Path) -> None:
@@ -191,16 +193,15 @@ def save_adapter(bank: Bank, adapter: Adapter, folder: Path) -> None:
 
 
 def load_adapter(bank: Bank, folder: Path, device: torch.device) -> Adapter:
-    """Read what `save_adapter` wrote."""
+    """Read what `save_adapter` wrote, padded as it was trained."""
     from safetensors.torch import load_file
 
     config = json.loads((folder / CONFIG_FILE).read_text())
     rank = int(config["r"])
     tensors = load_file(folder / WEIGHTS_FILE)
-    parts = []
-    for name, _, _ in bank.layers:
+    weights = bank.zeros(rank)
+    for (name, _, _), (down, up) in zip(bank.layers, bank.views(weights[None]), strict=True):
         stem = f"base_model.model.{name}"
-        parts.append(tensors[f"{stem}.lora_A.weight"].T.reshape(-1))
-        parts.append(tensors[f"{stem}.lora_B.weight"].T.reshape(-1))
-    weights = torch.cat(parts).float().to(device)
-    return Adapter(weights=weights, rank=rank, width=rank, alpha=float(config["lora_alpha"]))
+        down[0, :, :rank] = tensors[f"{stem}.lora_A.weight"].T
+        up[0, :rank] = tensors[f"{stem}.lora_B.weight"].T
+    return Adapter(weights.to(device), rank, float(config["lora_alpha"]))

@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from probes.executors.child import serve
 from probes.failures import CellFailure
 from probes.figures import recall_figures, sampling_figures
 from probes.methods import Answers, Checkpoint, Request, method
-from probes.methods.tuning import answer_together
+from probes.methods.trained import answer_together
 from probes.models import LanguageModel
 from probes.record import Record
 from probes.records import (
@@ -76,6 +76,17 @@ class Stopwatch:
         )
 
 
+@dataclass(frozen=True)
+class Job:
+    """One cell to be measured, as the method is asked and with what scores it."""
+
+    key: str
+    request: Request
+    examples: Sequence[Example]
+    history: list[Json]
+    """What its checkpoints saw, filled while it trains."""
+
+
 class Worker:
     """One rung's model beside the frozen data of the run."""
 
@@ -104,87 +115,45 @@ class Worker:
         return self._model
 
     def handle(self, body: Json, progress: Callable[[float, float, str], None]) -> Json:
-        """Measure one cell, or several together; a cell's failure is a result like any other."""
-        if "together" in body:
-            return {"together": self._measure_together(body["together"], progress)}
-        cell = Cell.model_validate_json(body["cell"])
+        """Measure the cells: one, or several whose adapters are trained side by side."""
         progress(0, 1, "loading")
         model = self.model
         watch = Stopwatch()
-        examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
-        history: list[Json] = []
-        request = self._request(model, cell, examples, body, progress, history)
-        found: Answers | CellFailure
-        try:
-            found = method(cell.method).answer(request)
-        except CellFailure as failure:
-            found = failure
-        return self._told(body["key"], cell, examples, found, history, watch.cost)
+        jobs = [self._job(model, told, progress) for told in body["cells"]]
+        found = _answers([job.request for job in jobs])
+        shares = _shares(found)
+        return {
+            "measurements": [
+                self._told(job, one, watch, share)
+                for job, one, share in zip(jobs, found, shares, strict=True)
+            ]
+        }
 
-    def _measure_together(
-        self, bodies: Sequence[Json], progress: Callable[[float, float, str], None]
-    ) -> list[Json]:
-        """Adapters of one stack: trained side by side, answered one after the other."""
-        cells = [Cell.model_validate_json(body["cell"]) for body in bodies]
-        progress(0, 1, "loading")
-        model = self.model
-        watch = Stopwatch()
-        split = getattr(self.splits, cells[0].split)
-        examples = [split[: cell.n_eval] for cell in cells]
-        histories: list[list[Json]] = [[] for _ in cells]
-        requests = [
-            self._request(model, cell, mine, body, progress, history)
-            for cell, mine, body, history in zip(cells, examples, bodies, histories, strict=True)
-        ]
-        found: list[Answers | CellFailure]
-        try:
-            found = answer_together(requests)
-        except CellFailure as failure:
-            found = [failure] * len(cells)
-        share = _shares(found)
-        return [
-            self._told(body["key"], cell, mine, one, history, partial(watch.cost, share=part))
-            for body, cell, mine, one, history, part in zip(
-                bodies, cells, examples, found, histories, share, strict=True
-            )
-        ]
-
-    def _told(
-        self,
-        key: str,
-        cell: Cell,
-        examples: Sequence[Example],
-        found: Answers | CellFailure,
-        history: list[Json],
-        cost: Callable[[Answers], Cost],
-    ) -> Json:
-        """The measurement of a cell, whether it has figures or failed."""
+    def _told(self, job: Job, found: Answers | CellFailure, watch: Stopwatch, share: float) -> Json:
+        """The measurement of a cell; a failure is a result like any other."""
         if isinstance(found, CellFailure):
             failed = Measurement(
-                key=key,
-                cell=cell,
+                key=job.key,
+                cell=job.request.cell,
                 status="failed",
                 cause=str(found),
-                cost=cost(Answers(predictions=[])),
+                cost=watch.cost(Answers(predictions=[]), share=share),
             )
             return failed.model_dump()
-        found.history += history
+        found.history += job.history
         too_long = sum(answer.output_tokens == 0 for answer in found.predictions)
         if too_long:
             found.history.append({"items_too_long": too_long})
-        return self._measured(key, cell, examples, found, cost(found))
+        return self._measured(job, found, watch.cost(found, share=share)).model_dump()
 
-    def _request(
-        self,
-        model: LanguageModel,
-        cell: Cell,
-        examples: Sequence[Example],
-        body: Json,
-        progress: Callable[[float, float, str], None],
-        history: list[Json],
-    ) -> Request:
-        load, save = body.get("load_adapter"), body.get("save_adapter")
-        return Request(
+    def _job(
+        self, model: LanguageModel, told: Json, progress: Callable[[float, float, str], None]
+    ) -> Job:
+        cell = Cell.model_validate_json(told["cell"])
+        examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
+        history: list[Json] = []
+        load, save = told.get("load_adapter"), told.get("save_adapter")
+        request = Request(
             model=model,
             cell=cell,
             task_type=self.spec.task_type,
@@ -200,6 +169,7 @@ class Worker:
             load_adapter=Path(load) if load else None,
             save_adapter=Path(save) if save else None,
         )
+        return Job(told["key"], request, examples, history)
 
     def _checkpoint(
         self, cell: Cell, examples: Sequence[Example], history: list[Json]
@@ -216,28 +186,21 @@ class Worker:
 
         return Checkpoint(keep_going, items=[example.item for example in known])
 
-    def _measured(
-        self,
-        key: str,
-        cell: Cell,
-        examples: Sequence[Example],
-        answers: Answers,
-        cost: Cost,
-    ) -> Json:
-        by_id = {example.item.id: example for example in examples}
+    def _measured(self, job: Job, answers: Answers, cost: Cost) -> Measurement:
+        by_id = {example.item.id: example for example in job.examples}
         seen = [by_id[prediction.item_id] for prediction in answers.predictions]
         scores = self.scorer(answers.predictions, seen)
         figures = summarise(self.spec, scores, seen, answers.predictions)
-        measurement = Measurement(
-            key=key,
-            cell=cell,
+        return Measurement(
+            key=job.key,
+            cell=job.request.cell,
             status="pruned" if answers.pruned else "ok",
             cause="below the median of earlier trials" if answers.pruned else "",
             form=figures["form"],
             content=figures["content"],
             quality=figures["quality"],
             figures={
-                **self._recall(cell, answers),
+                **self._recall(job.request.cell, answers),
                 **sampling_figures(answers.predictions, self.scorer, seen),
             },
             latency=answers.latency,
@@ -246,7 +209,6 @@ class Worker:
             history=tuple(answers.history),
             cost=cost,
         )
-        return measurement.model_dump()
 
     def _recall(self, cell: Cell, answers: Answers) -> dict[str, Estimate]:
         """What search found; nothing for cells that did not search."""
@@ -266,6 +228,15 @@ def longest_answer(model: LanguageModel, train: Sequence[Example]) -> int:
     """How many tokens an answer may take: the 99th percentile of the train split and a quarter."""
     lengths = sorted(model.count_tokens([example.output for example in train]))
     return min(1024, int(lengths[int(0.99 * (len(lengths) - 1))] * 1.25) + 4)
+
+
+def _answers(requests: Sequence[Request]) -> list[Answers | CellFailure]:
+    try:
+        if len(requests) > 1:
+            return answer_together(requests)
+        return [method(requests[0].cell.method).answer(requests[0])]
+    except CellFailure as failure:
+        return [failure] * len(requests)
 
 
 def _shares(found: Sequence[Answers | CellFailure]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.methods import Answers, Known, Proposals, Request, Situation, best, tuning
+from probes.methods import Answers, Known, Proposals, Request, Situation, best, trained, tuning
 from probes.methods.lora import central_learning_rate
 
 LORA_FACTOR = 10.0
@@ -31,4 +31,4 @@ def propose(situation: Situation, known: Known) -> Proposals:
 
 def answer(request: Request) -> Answers:
     """Train all weights (or load what was trained), answer, and put the base's weights back."""
-    return tuning.answer(request)
+    return trained.answer(request)

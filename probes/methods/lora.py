@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from probes.failures import CellFailure
-from probes.methods import Answers, Known, Proposals, Request, Situation, tuning
+from probes.methods import Answers, Known, Proposals, Request, Situation, trained, tuning
 from probes.records import Json
 
 RANKS = (8, 16, 32)
@@ -39,9 +36,4 @@ def propose(situation: Situation, known: Known) -> Proposals:
 
 def answer(request: Request) -> Answers:
     """Train an adapter (or load one), answer with it, and leave the base as it was."""
-    return tuning.answer(request)
-
-
-def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
-    """The same for several cells at once, their adapters trained side by side."""
-    return tuning.answer_together(requests)
+    return trained.answer(request)

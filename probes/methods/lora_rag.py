@@ -6,10 +6,7 @@ adapter meets the distractors that it will be served with (RAFT, Zhang et al., a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from probes.failures import CellFailure
-from probes.methods import Answers, Known, Proposals, Request, Situation, best, tuning
+from probes.methods import Answers, Known, Proposals, Request, Situation, best, trained, tuning
 from probes.methods.lora import FIXED, RANKS, central_learning_rate
 from probes.methods.rag import first_settings
 from probes.records import Json
@@ -46,9 +43,4 @@ def best_context(situation: Situation, known: Known) -> Json | None:
 
 def answer(request: Request) -> Answers:
     """Train an adapter on prompts with passages (or load one) and answer with it."""
-    return tuning.answer(request)
-
-
-def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
-    """The same for several cells at once, their adapters trained side by side."""
-    return tuning.answer_together(requests)
+    return trained.answer(request)

@@ -6,7 +6,7 @@ figure of direct answers shows.
 
 from __future__ import annotations
 
-from probes.methods import Answers, Known, Proposals, Request, Situation, best, tuning
+from probes.methods import Answers, Known, Proposals, Request, Situation, best, trained
 from probes.records import Json
 
 
@@ -23,4 +23,4 @@ def propose(situation: Situation, known: Known) -> Proposals:
 
 def answer(request: Request) -> Answers:
     """Load the adapter and ask for steps."""
-    return tuning.answer(request)
+    return trained.answer(request)

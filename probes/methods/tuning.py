@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from probes.asking import ask, put
-from probes.failures import CellFailure
 from probes.ladder import SMALL
-from probes.methods import Answers, Proposals, Request, Situation
+from probes.methods import Proposals, Situation
 from probes.records import Cell, Json, Measurement
-from probes.work import padded_width
 
 if TYPE_CHECKING:
     import optuna
-
-    from probes.models.hf import HfModel
-    from probes.stack import Bank
 
 PASSES_BY_SIZE = ((200_000, 4), (SMALL, 2))
 """(parameters up to which, factor of the battery's passes): tiny models need more of them, and each
@@ -206,105 +199,3 @@ def _bars(finished: Sequence[Measurement], epochs: int) -> list[float]:
         ]
         bars.append(round(statistics.median(reached), 6) if len(reached) >= 2 else 0.0)
     return bars
-
-
-def answer(request: Request) -> Answers:
-    """Train (or load what was trained), answer, and leave the base as it was.
-
-    Raises:
-        CellFailure: the loss became NaN or infinite, or no example fits the context.
-    """
-    (found,) = answer_together([request])
-    if isinstance(found, CellFailure):
-        raise found
-    return found
-
-
-def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
-    """Train the requests' adapters side by side, then answer with each in turn.
-
-    They share their training prompts (`stack_key`). Where the base cannot be stacked, or all
-    weights are trained, one after the other.
-
-    Raises:
-        CellFailure: no training example fits the context.
-    """
-    from probes.models.hf import HfModel
-    from probes.stack import banked, stackable
-
-    model = requests[0].model
-    assert isinstance(model, HfModel)
-    whole = requests[0].cell.params.get("trainable") == "all"
-    if whole or not stackable(model.model):
-        return [_answer_alone(request) for request in requests]
-    with banked(model.model) as bank:
-        if requests[0].load_adapter is not None:
-            return [_answer_loaded(bank, request) for request in requests]
-        return _answer_trained(model, bank, requests)
-
-
-def _answer_trained(
-    model: HfModel, bank: Bank, requests: Sequence[Request]
-) -> list[Answers | CellFailure]:
-    from probes.stack import save_adapter
-    from probes.together import train_together
-
-    found: list[Answers | CellFailure] = []
-    for trainee in train_together(model, bank, requests):
-        request = trainee.request
-        if trainee.failure is not None:
-            found.append(trainee.failure)
-            continue
-        if trainee.pruned:
-            answers = Answers(predictions=trainee.last_predictions, pruned=True)
-        else:
-            with bank.answering(trainee.adapter):
-                answers = ask(request, put(request, request.items))
-            if request.save_adapter is not None:
-                save_adapter(bank, trainee.adapter, request.save_adapter)
-        answers.history, answers.train_tokens = trainee.history, trainee.train_tokens
-        found.append(answers)
-    return found
-
-
-def _answer_loaded(bank: Bank, request: Request) -> Answers:
-    from probes.models.hf import HfModel
-    from probes.stack import load_adapter
-
-    assert isinstance(request.model, HfModel)
-    assert request.load_adapter is not None
-    with bank.answering(load_adapter(bank, request.load_adapter, request.model.device)):
-        return ask(request, put(request, request.items))
-
-
-def _answer_alone(request: Request) -> Answers | CellFailure:
-    """One request by PEFT, or with all weights."""
-    from probes.train import adapted
-
-    try:
-        with adapted(request) as run:
-            if run.keep_going:
-                answers = ask(request, put(request, request.items))
-                if request.save_adapter is not None:
-                    run.save(request.save_adapter)
-            else:
-                answers = Answers(predictions=run.last_predictions, pruned=True)
-    except CellFailure as failure:
-        return failure
-    answers.history, answers.train_tokens = run.history, run.train_tokens
-    return answers
-
-
-OWN = ("learning_rate", "rank", "alpha", "epochs", "prune_below")
-"""Parameters in which adapters may differ that are trained together."""
-
-
-def stack_key(cell: Cell) -> str | None:
-    """What cells must share to be trained together; None for a cell that trains no adapter."""
-    params = cell.params
-    if cell.adapter is not None or "rank" not in params or "learning_rate" not in params:
-        return None
-    shared = {name: value for name, value in params.items() if name not in OWN}
-    width = padded_width(int(params["rank"]))
-    fields = [cell.rung, cell.method, cell.n_train, cell.split, cell.n_eval, width, shared]
-    return json.dumps(fields, sort_keys=True)

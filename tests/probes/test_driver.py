@@ -48,37 +48,24 @@ class Obedient:
 
     def poll(self, timeout_s: float) -> list[Progress | Outcome]:
         request = self.queue.pop(0)
-        if "together" in request.body:
-            return [self._together(request)]
-        wanted = Cell.model_validate_json(request.body["cell"])
-        name = str(wanted.params["name"])
-        self.begun.append(name)
-        end = self.script.get(name, [])
+        wanted = [Cell.model_validate_json(each["cell"]) for each in request.body["cells"]]
+        names = "+".join(str(each.params["name"]) for each in wanted)
+        self.begun.append(names)
+        end = self.script.get(names, [])
         kind = end.pop(0) if end else "ok"
-        progress = Progress(key=request.key, done=1, total=2, what="answers")
-        if kind == "ok":
-            body = measured(wanted)
+        bodies = {
+            "ok": [measured(each) for each in wanted],
+            "other cell": [measured(cell("another"))],
+            "one left out": [measured(each) for each in wanted[:-1]],
+        }
+        if kind in bodies:
+            progress = Progress(key=request.key, done=1, total=2, what="answers")
+            body = {"measurements": bodies[kind]}
             return [progress, Outcome(key=request.key, status="ok", kind="result", body=body)]
-        if kind == "other cell":
-            body = measured(cell("another"))
-            return [Outcome(key=request.key, status="ok", kind="result", body=body)]
         kind, _, cause = kind.partition(": ")
         return [Outcome.model_validate(
             {"key": request.key, "status": "failed", "kind": kind, "cause": cause or kind}
         )]  # fmt: skip
-
-    def _together(self, request: Request) -> Outcome:
-        wanted = [Cell.model_validate_json(b["cell"]) for b in request.body["together"]]
-        names = "+".join(str(each.params["name"]) for each in wanted)
-        self.begun.append(names)
-        end = self.script.get(names, [])
-        if end:
-            kind = end.pop(0)
-            return Outcome.model_validate(
-                {"key": request.key, "status": "failed", "kind": kind, "cause": kind}
-            )
-        body = {"together": [measured(each) for each in wanted]}
-        return Outcome(key=request.key, status="ok", kind="result", body=body)
 
 
 @pytest.fixture
@@ -213,9 +200,9 @@ def shared(name: str, n_train: int = 8) -> Cell:
 @pytest.fixture(autouse=True)
 def names_do_not_part_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name that these tests give a cell is none of what must be shared."""
-    from probes.methods import tuning
+    from probes.methods import trained
 
-    monkeypatch.setattr(tuning, "OWN", (*tuning.OWN, "name"))
+    monkeypatch.setattr(trained, "OWN", (*trained.OWN, "name"))
 
 
 def test_adapters_of_one_stack_go_to_the_worker_together(run: Run) -> None:
@@ -233,6 +220,13 @@ def test_a_group_that_fails_is_tried_one_by_one(run: Run) -> None:
     assert [m.status for m in sent[0]] == ["ok", "ok"]
     (failed,) = told(events, "cell-failed")
     assert "one by one" in failed["cause"]
+
+
+def test_a_cell_that_the_worker_leaves_out_has_failed(run: Run) -> None:
+    _, executor, sent = run([shared("a"), shared("b")], script={"a+b": ["one left out"]})
+    assert executor.begun == ["a+b"]
+    assert [m.status for m in sent[0]] == ["ok", "failed"]
+    assert "left this cell out" in sent[0][1].cause
 
 
 def test_a_group_that_crashes_is_tried_again_first(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from probes.batches import Steps, TokenisedExample, batch_order, encode_example, length_classes
 from probes.failures import PromptTooLong, TrainingDiverged
 from probes.methods import Checkpoint, Request
 from probes.methods.lora import answer
@@ -17,14 +19,7 @@ from probes.models.load import load_model
 from probes.prompt import conversation
 from probes.records import Cell, Example
 from probes.task import ModelRef
-from probes.train import (
-    Steps,
-    TokenisedExample,
-    adapted,
-    batches,
-    encode_example,
-    micro_batches,
-)
+from probes.train import answer_losses
 
 Maker = Callable[..., Example]
 
@@ -163,23 +158,16 @@ def test_a_hopeless_run_stops_between_epochs(request_: Request) -> None:
 
 
 def test_loss_is_on_answer_tokens_only(request_: Request, model: HfModel) -> None:
-    """The hand-made loss over full logits equals the one over gathered positions."""
-    from probes.train import answer_loss
-
+    """The loss by hand over full logits is that over gathered positions, whatever the padding."""
     batch = [encoded(model, row) for row in request_.train[:3]]
-    with adapted(replace(request_, cell=_untrained(request_.cell))) as run:
-        ours = float(answer_loss(run.trained, batch).detach())
-        total = 0.0
-        for row in batch:
-            ids = torch.tensor([row.ids])
-            logits = run.trained(input_ids=ids).logits[0].log_softmax(-1)
-            for at in range(len(row.ids) - row.n_answer, len(row.ids)):
-                total -= float(logits[at - 1, row.ids[at]].detach())
-    assert ours == pytest.approx(total, rel=1e-4)
-
-
-def _untrained(cell: Cell) -> Cell:
-    return cell.model_copy(update={"params": cell.params | {"epochs": 0}})
+    width = max(len(row.ids) for row in batch) + 2
+    with torch.inference_mode():
+        ours = answer_losses(model.model, [batch[:1], batch[1:2], batch[2:]], width)
+        for row, loss in zip(batch, ours.tolist(), strict=True):
+            logits = model.model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)
+            answer_at = range(len(row.ids) - row.n_answer, len(row.ids))
+            theirs = -sum(float(logits[at - 1, row.ids[at]]) for at in answer_at)
+            assert loss == pytest.approx(theirs, rel=1e-4)
 
 
 def test_what_does_not_fit_is_left_out_and_counted(request_: Request, example: Maker) -> None:
@@ -202,9 +190,10 @@ def test_schedule_warms_up_and_ends_at_zero() -> None:
 
 
 def test_batches_hold_each_example_once(request_: Request, model: HfModel) -> None:
-    import random
-
     examples = [encoded(model, row) for row in request_.train]
-    cut = list(batches(examples, 5, random.Random(0)))
-    assert sorted(e.ids for batch in cut for e in batch) == sorted(e.ids for e in examples)
-    assert [e for part in micro_batches(cut[0]) for e in part] == cut[0]
+    classes = length_classes(examples, 5)
+    cuts = [one.cut(random.Random(0)) for one in classes]
+    order = batch_order(classes, 1)
+    seen = [example for at, batch in order for example in cuts[at][batch]]
+    assert sorted(e.ids for e in seen) == sorted(e.ids for e in examples)
+    assert order != batch_order(classes, 2)

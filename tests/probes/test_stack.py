@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import torch
 
+from probes.adapter_rows import Rows, with_new_adapters
+from probes.alone import Alone
+from probes.batches import fitting_examples, length_classes
 from probes.failures import TrainingDiverged
 from probes.methods import Checkpoint, Request
-from probes.methods.tuning import answer_together, stack_key
+from probes.methods.trained import answer_together, stack_key
 from probes.models.hf import HfModel
 from probes.models.load import load_model
 from probes.records import Cell, Example
 from probes.stack import (
-    Adapter,
     Bank,
     StackedLinear,
     banked,
@@ -28,8 +30,7 @@ from probes.stack import (
     targets,
 )
 from probes.task import ModelRef
-from probes.together import train_together
-from probes.trainees import Rows, Trainee, length_classes
+from probes.train import Company, Trainee, _step, train, trainees_of
 
 Maker = Callable[..., Example]
 BASE = {
@@ -75,17 +76,20 @@ def make(model: HfModel, example: Maker) -> Callable[..., Request]:
 
 
 def trained(model: HfModel, *requests: Request) -> list[Trainee]:
+    trainees, examples = trainees_of(model, requests)
     with banked(model.model) as bank:
-        return train_together(model, bank, requests)
+        train(model, Rows(bank, with_new_adapters(bank, trainees, model.device)), examples)
+    return trainees
 
 
 def own(trainee: Trainee, bank: Bank) -> torch.Tensor:
     """The adapter's weights without the padding of its rank."""
-    width, rank = trainee.adapter.width, trainee.adapter.rank
+    assert trainee.adapter is not None
+    rank = trainee.adapter.rank
     parts = []
     for down, up in bank.views(trainee.adapter.weights[None]):
-        assert not down[..., rank:width].any()
-        assert not up[:, rank:width].any()
+        assert not down[..., rank:].any()
+        assert not up[:, rank:].any()
         parts += [down[..., :rank].reshape(-1), up[:, :rank].reshape(-1)]
     return torch.cat(parts)
 
@@ -110,13 +114,12 @@ def test_a_lower_rank_is_padded_without_a_trace(model: HfModel, make: Requests) 
     (alone,) = trained(model, make(rank=4))
     padded, _, _ = trained(model, make(rank=4), make(seed=2, rank=16), make(seed=3, rank=9))
     assert torch.equal(weights_of(model, alone), weights_of(model, padded))
-    assert padded.adapter.width == 16
 
 
 def test_parts_of_a_batch_depend_on_the_company_by_rounding_alone(
     model: HfModel, make: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("probes.together.MICRO_TOKENS", 64)  # a batch in parts
+    monkeypatch.setattr("probes.train.MICRO_TOKENS", 64)  # a batch in parts
     (alone,) = trained(model, make())
     first, *_ = trained(model, make(), make(seed=2), make(seed=3), make(seed=4))
     ours, theirs = weights_of(model, alone), weights_of(model, first)
@@ -164,6 +167,7 @@ def test_peft_reads_what_is_saved_and_gives_the_same_logits(
 
     (trainee, _) = trained(model, make(rank=4), make(seed=2, rank=16))
     ids = torch.tensor([model.encode([row for row in make().items[0].turns])])
+    assert trainee.adapter is not None
     with banked(model.model) as bank, torch.inference_mode():
         save_adapter(bank, trainee.adapter, tmp_path)
         with bank.answering(trainee.adapter):
@@ -181,21 +185,17 @@ def test_peft_reads_what_is_saved_and_gives_the_same_logits(
 
 
 def test_one_adapter_trains_as_with_peft(model: HfModel, make: Requests) -> None:
-    """The same start, batches and settings: three steps here and with PEFT's own modules."""
+    """The same start, batches and settings: an epoch here and with PEFT's own modules."""
     from peft import LoraConfig, get_peft_model
-
-    from probes.together import fitting_examples
-    from probes.train import Steps, _step
 
     request = make(epochs=1)
     with banked(model.model) as bank:
         names = [name for name, _, _ in bank.layers]
-        start = new_adapter(bank, rank=8, width=8, alpha=32, seed=5)
+        start = new_adapter(bank, rank=8, alpha=32, seed=5)
         begun = {
-            name: down[0].T.clone()
+            name: down[0, :, :8].T.clone()
             for name, (down, _) in zip(names, bank.views(start.weights[None]), strict=True)
         }
-        examples, _ = fitting_examples(model, request)
     peft_model = get_peft_model(
         model.model, LoraConfig(r=8, lora_alpha=32, target_modules=names, task_type="CAUSAL_LM")
     )
@@ -203,37 +203,28 @@ def test_one_adapter_trains_as_with_peft(model: HfModel, make: Requests) -> None
         if "lora_A" in name:
             stem = name.removeprefix("base_model.model.").partition(".lora_A")[0]
             value.data.copy_(begun[stem])
-    trainable = [weight for weight in peft_model.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(trainable, lr=0.01, weight_decay=0.0, fused=True)
-    batches = [examples[at : at + 4] for at in range(0, 12, 4)]
-    theirs = [_step(peft_model, batch, optimiser, trainable, 0) for batch in batches]
+    (trainee,), _ = trainees_of(model, [request])
+    theirs = _losses_of(model, Alone(peft_model, trainee), request)
     model.model = peft_model.unload()
-    ours = _losses_of(model, request, start, batches, Steps(19, 4, 1))
-    assert ours == pytest.approx(theirs, rel=2e-4)
-
-
-def _losses_of(
-    model: HfModel, request: Request, start: Adapter, batches: Any, steps: Any
-) -> list[float]:
-    import random
-
-    from probes.together import _step as step_together
-
     with banked(model.model) as bank:
-        trainee = Trainee(request, start, steps, random.Random(0))
-        rows = Rows(bank, [trainee])
-        losses = []
-        for batch in batches:
-            width = max(len(example.ids) for example in batch)
-            # At full rate from the first step, as the other side is.
-            losses += step_together(model, rows, [tuple(batch)], width, steps.total // 10)
-        bank.pairs = []
-        return losses
+        (trainee,), _ = trainees_of(model, [request])
+        trainee.adapter = start
+        ours = _losses_of(model, Rows(bank, [trainee]), request)
+    assert ours == pytest.approx(theirs, rel=2e-4)
+    assert ours[-1] < ours[0]
+
+
+def _losses_of(model: HfModel, company: Company, request: Request) -> list[float]:
+    examples, _ = fitting_examples(model, request)
+    losses = []
+    for step, at in enumerate(range(0, 16, 4)):
+        batch = tuple(examples[at : at + 4])
+        width = max(len(example.ids) for example in batch)
+        losses += _step(model, company, [batch], width, step)
+    return losses
 
 
 def test_widths_depend_on_the_data_alone(model: HfModel, make: Requests) -> None:
-    from probes.together import fitting_examples
-
     examples, too_long = fitting_examples(model, make())
     assert too_long == 0
     classes = length_classes(examples, 4)

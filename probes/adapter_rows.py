@@ -1,0 +1,95 @@
+"""The adapters of a stack in training: rows of one matrix, with an optimiser that keeps them apart.
+
+Bitwise, an adapter becomes what it would have become alone where a batch is one forward pass (fp32,
+one thread, tested); small parts make the matrix products take other kernels, and then it is equal
+but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
+
+from probes.stack import Adapter, Bank, new_adapter
+from probes.train import CLIP_NORM, Trainee, derived_seed
+
+
+def with_new_adapters(
+    bank: Bank, trainees: Sequence[Trainee], device: torch.device
+) -> Sequence[Trainee]:
+    """The trainees, each with the adapter that its cell asks for."""
+    for trainee in trainees:
+        params, seed = trainee.request.cell.params, trainee.request.cell.seed
+        rank, alpha = int(params["rank"]), float(params["alpha"])
+        adapter = new_adapter(bank, rank=rank, alpha=alpha, seed=derived_seed(seed, "adapter"))
+        trainee.adapter = Adapter(adapter.weights.to(device), rank, alpha)
+    return trainees
+
+
+class Rows:
+    """Adapters of one padded width on one bank; `probes.train.Company` for several."""
+
+    def __init__(self, bank: Bank, trainees: Sequence[Trainee]) -> None:
+        self.bank = bank
+        self.trainees = list(trainees)
+        self._lay_out(torch.stack([_adapter(trainee).weights for trainee in trainees]))
+
+    def _lay_out(self, flat: torch.Tensor) -> None:
+        """Leaves of the graph for each layer, and one parameter a row for the optimiser."""
+        self.flat = flat  # (n, P)
+        self.grad = torch.zeros_like(flat)
+        scales = [_adapter(trainee).scale for trainee in self.trainees]
+        scale = flat.new_tensor(scales)[:, None, None]
+        self.grads = [view for pair in self.bank.views(self.grad) for view in pair]
+        self.leaves = [
+            view.detach().requires_grad_() for pair in self.bank.views(flat) for view in pair
+        ]
+        pairs = zip(self.leaves[::2], self.leaves[1::2], strict=True)
+        self.bank.pairs = [(down, up, scale) for down, up in pairs]
+        self.rows = [torch.nn.Parameter(row) for row in flat]
+        for parameter, grad in zip(self.rows, self.grad, strict=True):
+            parameter.grad = grad
+        self.optimiser = torch.optim.AdamW(
+            [{"params": [row]} for row in self.rows], lr=0.0, weight_decay=0.0, fused=True
+        )
+
+    def accumulate(self, loss: torch.Tensor) -> None:
+        """Add the gradients of a loss to those of this step."""
+        torch._foreach_add_(self.grads, torch.autograd.grad(loss, self.leaves))
+
+    def update(self, step: int) -> None:
+        """Clip each row's gradient and take a step at the row's own learning rate."""
+        groups = self.optimiser.param_groups
+        for grad, trainee, group in zip(self.grad, self.trainees, groups, strict=True):
+            norm = torch.linalg.vector_norm(grad)
+            grad.mul_(torch.clamp(CLIP_NORM / (norm + 1e-6), max=1.0))
+            group["lr"] = trainee.learning_rate(step)
+        self.optimiser.step()
+        self.grad.zero_()
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Go on with those rows and their moments; the others' weights go to their trainees."""
+        for row in set(range(len(self.trainees))) - set(kept):
+            self.trainees[row].adapter = self._copy(row)
+        states = [self.optimiser.state[self.rows[row]] for row in kept]
+        self.trainees = [self.trainees[row] for row in kept]
+        if not kept:
+            self.bank.pairs = []
+            return
+        self._lay_out(self.flat[list(kept)].clone())
+        self.optimiser.state.update(zip(self.rows, states, strict=True))
+
+    def answering(self, row: int) -> AbstractContextManager[None]:
+        """The model answers as this row stands."""
+        return self.bank.answering(self._copy(row))
+
+    def _copy(self, row: int) -> Adapter:
+        own = _adapter(self.trainees[row])
+        return Adapter(self.flat[row].clone(), own.rank, own.alpha)
+
+
+def _adapter(trainee: Trainee) -> Adapter:
+    assert trainee.adapter is not None
+    return trainee.adapter
