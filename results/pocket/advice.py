@@ -4,7 +4,7 @@
 
 Each seed draws other data of the same task and seeds the probe itself. What is right is read from
 truth.csv (`python -m results.pocket.truth`), which measured everything. Runs that are there are not
-run again; the table is written after every run.
+run again; the table is written after every run, and rows of other runs stay in it.
 """
 
 from __future__ import annotations
@@ -61,9 +61,11 @@ def probe(task: Task, seed: int, work: Path, minutes: float) -> dict[str, Any] |
     }
 
 
-def rows(work: Path, minutes: float, seeds: int, names: list[str]) -> Iterator[dict[str, Any]]:
+def rows(
+    work: Path, minutes: float, seeds: list[int], names: list[str]
+) -> Iterator[dict[str, Any]]:
     """Every run, seed by seed, so that an interrupted benchmark has whole seeds."""
-    for seed in range(seeds):
+    for seed in seeds:
         for task in TASKS:
             if names and task.name not in names:
                 continue
@@ -78,16 +80,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("/tmp/advisor-advice"))
     parser.add_argument("--minutes", type=float, default=2.5)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--tasks", nargs="*", default=[])
     options = parser.parse_args()
-    done: list[dict[str, Any]] = []
+    table = HERE / "advice.csv"
+    with table.open(newline="") as file:
+        known = {(row["task"], int(row["seed"])): row for row in csv.DictReader(file)}
+    place = {task.name: at for at, task in enumerate(TASKS)}
     for row in rows(options.work, options.minutes, options.seeds, options.tasks):
-        done.append(row)
-        with (HERE / "advice.csv").open("w", newline="") as file:
+        known[row["task"], row["seed"]] = row
+        with table.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(done)
+            writer.writerows(known[key] for key in sorted(known, key=lambda k: (k[1], place[k[0]])))
 
 
 if __name__ == "__main__":
