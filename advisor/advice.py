@@ -127,7 +127,7 @@ def ceilings(
 
 def _runners_up(chosen: Option, options: Sequence[Option], spec: TaskSpec) -> list[str]:
     """Options that may be chosen and are likely enough, cheapest first; then the next likeliest."""
-    others = [option for option in eligible(options, spec) if option.name != chosen.name]
+    others = [option for option in eligible(options) if option.name != chosen.name]
     enough = threshold(spec)
     others.sort(
         key=lambda o: (

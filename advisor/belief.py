@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from advisor.chosen import chosen_runs, diagnosed
 from advisor.needs import barred, too_dear
 from advisor.prices import price, system_price, total_usd
 from advisor.records import CurvePoint, Diagnosis, Option, Price
 from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
-from probes.methods import DIAGNOSTIC, METHODS, TRAINED, best
+from probes.methods import DIAGNOSTIC, METHODS
 from probes.records import Estimate, Example, Measurement
 from probes.stats import (
     PairedDifference,
@@ -59,33 +59,6 @@ def options(
     return sorted(found, key=lambda option: (total_usd(option.price), option.n_params))
 
 
-def diagnosed(
-    dev: Sequence[Measurement], rung: str, method: str, documents: Documents
-) -> Measurement | None:
-    """The best cell of a diagnostic method on a rung.
-
-    Of the oracle only the items whose passages are known: the others were answered closed book.
-    """
-    mine = [c for c in dev if c.cell.rung == rung and c.cell.method == method]
-    if method == "oracle" and documents.gold:
-        mine = [_restricted(found, documents.gold) for found in mine]
-    return best(mine)
-
-
-def _restricted(found: Measurement, items: Container[str]) -> Measurement:
-    """The measurement over those items alone, its quality their mean."""
-    scores = tuple(score for score in found.scores if score.item_id in items)
-    if not scores or len(scores) == len(found.scores):
-        return found
-    return found.model_copy(
-        update={
-            "scores": scores,
-            "predictions": tuple(p for p in found.predictions if p.item_id in items),
-            "quality": estimate_runs([[score.quality for score in scores]]),
-        }
-    )
-
-
 def diagnoses(
     dev: Sequence[Measurement], rungs: Iterable[str], documents: Documents
 ) -> list[Diagnosis]:
@@ -105,54 +78,6 @@ def diagnoses(
                     )
                 )
     return found
-
-
-def chosen_runs(
-    dev: Sequence[Measurement], rung: str, method: str
-) -> tuple[list[Measurement], int]:
-    """The runs of the best setting of a method on a rung, and how many settings were compared.
-
-    For trained methods these are the repeats with fresh seeds; the trial that won the search is not
-    among them, since it won partly by luck.
-    """
-    mine = [
-        found
-        for found in dev
-        if found.cell.rung == rung and found.cell.method == method and found.status == "ok"
-    ]
-    repeats = [found for found in mine if found.cell.role == "repeat"]
-    n_tried = sum(len(settings_tried(dev, rung, m)) for m in (method, *INHERITED.get(method, ())))
-    if method in TRAINED:
-        return repeats, n_tried
-    winner = best([found for found in mine if found.cell.role in SEARCHED])
-    if winner is None:
-        return [], 0
-    again = [found for found in repeats if found.cell.params == winner.cell.params]
-    return [winner, *again], n_tried
-
-
-SEARCHED = ("baseline", "search", "tune")
-"""Roles of the cells that a setting is chosen from."""
-INHERITED = {
-    "vote": ("zero_shot", "steps", "rag"),
-    "lora_rag": ("rag", "lora"),
-    "full": ("lora",),
-}
-"""Methods that begin from the best setting of others, chosen on the same items."""
-
-
-def settings_tried(dev: Sequence[Measurement], rung: str, method: str) -> set[str]:
-    """The settings of a method that were compared on a rung, pruned ones too."""
-    return {
-        json.dumps(
-            {k: v for k, v in found.cell.params.items() if k != "prune_below"}, sort_keys=True
-        )
-        for found in dev
-        if found.cell.rung == rung
-        and found.cell.method == method
-        and found.cell.role in SEARCHED
-        and found.status in ("ok", "pruned")
-    }
 
 
 def _option(

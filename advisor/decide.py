@@ -27,18 +27,9 @@ def threshold(spec: TaskSpec) -> float:
     return ENOUGH_AT_HIGH_STAKES if spec.needs.high_stakes else ENOUGH
 
 
-def affordable(option: Option, spec: TaskSpec) -> bool:
-    """Whether the option stays within the spec's money."""
-    training, serving = spec.budget.training_usd, spec.budget.serving_usd_per_month
-    asked = option.price.serving_usd_per_month
-    return (training is None or option.price.training_usd <= training) and (
-        serving is None or (asked is not None and asked <= serving)
-    )
-
-
-def eligible(options: Sequence[Option], spec: TaskSpec) -> list[Option]:
-    """The options that the spec's money and needs leave open."""
-    return [option for option in options if not option.barred and affordable(option, spec)]
+def eligible(options: Sequence[Option]) -> list[Option]:
+    """The options that the spec's money and needs leave open (see `needs`)."""
+    return [option for option in options if not option.barred]
 
 
 def comparable(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
@@ -50,15 +41,15 @@ def comparable(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
 def choose(options: Sequence[Option], spec: TaskSpec) -> tuple[Verdict, Option]:
     """The verdict and the option that it is about; from dev alone.
 
-    The cheapest affordable option whose probability of meeting the target is high enough, else the
-    affordable one of the highest probability; where that is hopeless, the one of highest quality.
+    The cheapest eligible option whose probability of meeting the target is high enough, else the
+    eligible one of the highest probability; where that is hopeless, the one of highest quality.
 
     Raises:
         ValueError: there is no option.
     """
     if not options:
         raise ValueError("no option was measured")
-    within = eligible(options, spec)
+    within = eligible(options)
     viable = [option for option in within if option.p_meets >= threshold(spec)]
     if viable:
         return "use", min(viable, key=lambda option: (total_usd(option.price), option.n_params))

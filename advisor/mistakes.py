@@ -62,17 +62,23 @@ def suspects(
 
     Poorer options agree on wrong answers for reasons of their own.
     """
-    firsts = [some[0] for some in runs.values() if some[0].quality is not None]
-    witnesses = sorted(firsts, key=_quality)[-N_WITNESSES:]
-    if len(witnesses) < N_WITNESSES:
+    called = witnesses(runs)
+    if not called:
         return []
-    seen = [examples[score.item_id] for score in witnesses[-1].scores]
+    seen = [examples[score.item_id] for score in called[-1].scores]
     return suspect_references(
-        [run.predictions for run in witnesses],
+        [run.predictions for run in called],
         seen,
         min_runs=N_WITNESSES,
-        scores=[run.scores for run in witnesses],
+        scores=[run.scores for run in called],
     )
+
+
+def witnesses(runs: Mapping[str, Sequence[Measurement]]) -> list[Measurement]:
+    """First runs of the N_WITNESSES best options, the best last; none where there are fewer."""
+    firsts = [some[0] for some in runs.values() if some[0].quality is not None]
+    best = sorted(firsts, key=_quality)[-N_WITNESSES:]
+    return best if len(best) == N_WITNESSES else []
 
 
 def _quality(run: Measurement) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.records import Price
 from knowledge.records import ModelCard
 from probes.methods import TRAINED
-from probes.records import Measurement
+from probes.records import Latency, Measurement
 from probes.task import TaskSpec
 
 NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
@@ -36,22 +36,15 @@ def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str
 
     Latency counts only where the machine that measured is the one that would serve.
     """
-    needs, latency, method = spec.needs, run.latency, run.cell.method
+    needs, method = spec.needs, run.cell.method
     reasons = []
     if needs.commercial and card is not None and card.licence.lower() in NON_COMMERCIAL:
         reasons.append(f"its licence ({card.licence}) allows no commercial use")
     outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
     if needs.on_premises and method == "existing" and outside:
         reasons.append("the data would leave the premises")
-    limit_s = needs.max_latency_s
-    if limit_s is not None and latency is not None and spec.hardware.gpu is None:
-        slow_s = latency.p95_s or latency.p50_s
-        if slow_s > limit_s:
-            reasons.append(
-                f"one answer takes {slow_s:.2g} s here"
-                f" ({'95th percentile' if latency.p95_s else 'median'} of {latency.n}),"
-                f" {limit_s:g} s are allowed"
-            )
+    if needs.max_latency_s is not None and spec.hardware.gpu is None:
+        reasons += _too_slow(run.latency, needs.max_latency_s)
     closed = "context" not in run.cell.params
     if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
         reasons.append(
@@ -59,3 +52,14 @@ def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str
             " the documents can be searched instead"
         )
     return reasons
+
+
+def _too_slow(latency: Latency | None, limit_s: float) -> list[str]:
+    allowed = f"{limit_s:g} s are allowed"
+    if latency is None:
+        return [f"how long one answer takes is unknown, {allowed}"]
+    slow_s = latency.p95_s or latency.p50_s
+    if slow_s <= limit_s:
+        return []
+    basis = f"{'95th percentile' if latency.p95_s else 'median'} of {latency.n}"
+    return [f"one answer takes {slow_s:.2g} s here ({basis}), {allowed}"]

@@ -32,7 +32,6 @@ FindingKind = Literal[
     "tuning-hurts",
     "lost-ability",
     "suspect-labels",
-    "wrong-answers",
     "ruled-out",
     "not-enough-evidence",
     "measurement-failed",

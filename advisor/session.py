@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from advisor import belief, decide
+from advisor.chosen import chosen_runs
 from advisor.prepare import Prepared, now
 from advisor.records import Option
-from advisor.report.build import Inputs, build_report, dev_measurements
+from advisor.report.build import build_report
 from advisor.report.files import write_report
+from advisor.report.inputs import Inputs, dev_measurements
 from probes.driver import Driver, Limits, finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
@@ -267,7 +269,7 @@ def final_cells(
     for option in options:
         if option.method == "existing":
             continue
-        runs, _ = belief.chosen_runs(dev, option.rung, option.method)
+        runs, _ = chosen_runs(dev, option.rung, option.method)
         for run in runs:
             changes = {"split": "test", "n_eval": n_test, "role": "final"}
             if option.method in TRAINED:

@@ -15,8 +15,6 @@ from probes.records import Example, Item, Latency, Passage, Prediction, Turn
 TIMED_ROLES = frozenset({"baseline", "search", "repeat", "diagnostic", "final"})
 """Cells that are timed request by request: the ones that may become an option."""
 TIMED_REQUESTS = 12
-ENOUGH_REQUESTS = 10
-"""Fewer say nothing about the slowest twentieth."""
 TIMED_SHARE = 0.1
 """Share of the evaluation's own time that timing single requests may take; three are always."""
 ANSWER_SIGNS = re.compile(r"\banswer\b\s*(?:is\b\s*:?|:)|####", re.IGNORECASE)
@@ -97,20 +95,8 @@ def timed(
         contexts(request, [item])  # what search takes; it stands in `asked` already
         answer([one], lambda *_: None)
         singles.append(time.monotonic() - start_s)
-    return Answers(predictions=predictions, latency=_latency(singles, predictions, took_s))
-
-
-def _latency(singles: Sequence[float], predictions: Sequence[Prediction], took_s: float) -> Latency:
-    ordered = sorted(singles)
     n_tokens = sum(prediction.output_tokens for prediction in predictions)
-    return Latency(
-        p50_s=round(ordered[(len(ordered) - 1) // 2], 5),
-        p95_s=round(ordered[int(0.95 * (len(ordered) - 1) + 0.5)], 5)
-        if len(ordered) >= ENOUGH_REQUESTS
-        else None,
-        n=len(ordered),
-        tokens_per_s=round(n_tokens / max(1e-9, took_s), 2),
-    )
+    return Answers(predictions, latency=Latency.of(singles, n_tokens / max(1e-9, took_s)))
 
 
 def _answered(request: Request, asked: Sequence[Asked], progress: Progress) -> list[Prediction]:

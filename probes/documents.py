@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +39,7 @@ class Documents(Record):
     kind: Literal["given", "silver", "none"] = "none"
     """`given`: named in the data; `silver`: guessed, since the answer stands in the passage."""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the passages and of what is known about them; "" where there are none."""
         if not self.passages:

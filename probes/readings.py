@@ -16,7 +16,8 @@ _KEPT = 20_000
 _MAX_STARTS = 200  # places at which a JSON object is tried
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_CJK = re.compile(r"([぀-ヿ㐀-鿿豈-﫿])")
+UNSPACED = re.compile(r"([぀-ヿ㐀-鿿豈-﫿])")
+"""A character of Chinese or Japanese, which are written without spaces."""
 _NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>[-+\u2212]?)(?:[$€£¥]\s?)?"
     r"(?P<digits>\d{1,3}(?:[,'\u2009\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -56,7 +57,7 @@ def normalise(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Words of the normalised text; Chinese and Japanese by character, as MLQA (1910.07475)."""
-    return _CJK.sub(r" \1 ", normalise(text)).split()
+    return UNSPACED.sub(r" \1 ", normalise(text)).split()
 
 
 def _punctuation(character: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -12,6 +13,9 @@ SplitName = Literal["train", "dev", "test"]
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "pruned", "failed"]
 Json = dict[str, Any]
+
+ENOUGH_REQUESTS = 10
+"""Fewer timed requests say nothing about the slowest twentieth."""
 
 
 # ---------------------------------------------------------------- the data, as read
@@ -162,7 +166,19 @@ class Latency(Record):
     n: int
     """Requests timed at batch 1."""
     tokens_per_s: float
-    """Output tokens per second at the evaluation's own batch size."""
+    """Output tokens per second at the evaluation's own batch size; 0 where it is unknown."""
+
+    @classmethod
+    def of(cls, seconds: Sequence[float], tokens_per_s: float = 0.0) -> Self:
+        """From the seconds of each request, in any order."""
+        ordered = sorted(seconds)
+        slow = round(ordered[int(0.95 * (len(ordered) - 1) + 0.5)], 5)
+        return cls(
+            p50_s=round(ordered[(len(ordered) - 1) // 2], 5),
+            p95_s=slow if len(ordered) >= ENOUGH_REQUESTS else None,
+            n=len(ordered),
+            tokens_per_s=round(tokens_per_s, 2),
+        )
 
 
 class Measurement(Record):

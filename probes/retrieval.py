@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, get_args
 
-from probes.readings import normalise, tokens
+from probes.readings import UNSPACED, normalise, tokens
 from probes.records import Example, Passage
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ MAX_ANSWER_SHARE = 0.2
 """An answer that occurs in more of the passages than this says nothing about where it is from."""
 
 _QUERIES_AT_ONCE = 256
-_NO_SPACES = re.compile(r"([぀-ヿ㐀-鿿豈-﫿])")  # Chinese and Japanese
 
 
 def available_retrievers() -> tuple[Retriever, ...]:
@@ -45,7 +44,7 @@ def words(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isascii():
         return re.findall(r"[a-z0-9]+", plain)
-    return _word_pattern().findall(_NO_SPACES.sub(r" \1 ", plain))
+    return _word_pattern().findall(UNSPACED.sub(r" \1 ", plain))
 
 
 @cache

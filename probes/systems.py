@@ -121,10 +121,8 @@ def _measurement(
 def _latency(said: Sequence[Answer], stated_s: float | None) -> Latency | None:
     """Over the rows that carry one, each row once; else what the spec states; else unknown."""
     by_row = {answer.row: answer.latency_s for answer in said if answer.latency_s is not None}
-    timed = sorted(by_row.values())
-    if timed:
-        median, slow = timed[(len(timed) - 1) // 2], timed[int(0.95 * (len(timed) - 1) + 0.5)]
-        return Latency(p50_s=median, p95_s=slow, n=len(timed), tokens_per_s=0)
+    if by_row:
+        return Latency.of(list(by_row.values()))
     if stated_s is not None:
         return Latency(p50_s=stated_s, p95_s=stated_s, n=0, tokens_per_s=0)
     return None

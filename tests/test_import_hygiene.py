@@ -48,6 +48,7 @@ CORE = (
     "advisor.decide",
     "advisor.findings",
     "advisor.prepare",
+    "advisor.task",
     "advisor.promise",
     "advisor.records",
     "advisor.report.build",

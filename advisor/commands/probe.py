@@ -33,7 +33,8 @@ def probe(
     """Measure on your data and recommend; the same command again resumes."""
     from advisor import session
     from advisor.commands.narrate import narrator, verdict_text
-    from advisor.prepare import Flags, prepare, read_task
+    from advisor.prepare import prepare
+    from advisor.task import Flags, read_task
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     told = narrator("none" if quiet else "auto")

@@ -14,8 +14,9 @@ def report(run: Path, as_json: bool) -> None:
     """Make the report of RUN (a folder) again from its cells, and show it."""
     from advisor.commands.narrate import verdict_text
     from advisor.prepare import now
-    from advisor.report.build import Inputs, build_report
+    from advisor.report.build import build_report
     from advisor.report.files import write_report
+    from advisor.report.inputs import Inputs
     from probes.store import RunStore
 
     store = RunStore.open(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from advisor.findings import coverage, knowledge, prompting, size, tuning
+from advisor.findings import coverage, knowledge, labels, prompting, size, tuning
 from advisor.findings.evidence import Evidence
 from advisor.records import Finding
 
@@ -23,6 +23,7 @@ READERS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     tuning.data_limited,
     size.capacity_limited,
     size.stalled_together,
+    labels.suspect_labels,
     tuning.lost_ability,
     coverage.undecided,
     coverage.partly_answered,

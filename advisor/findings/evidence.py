@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from advisor.belief import diagnosed, paired
+from advisor.belief import paired
+from advisor.chosen import diagnosed
 from advisor.decide import threshold
 from advisor.records import Option
 from probes.documents import Documents
@@ -44,8 +45,9 @@ class Evidence:
         return next(found, None)
 
     def best_option(self, rung: str, methods: Sequence[str] | None = None) -> Option | None:
-        """The option of highest quality on a rung, among those methods."""
-        found = [o for o in self.options if o.rung == rung and o.method in (methods or (o.method,))]
+        """The option of highest quality on a rung, among those methods or all."""
+        mine = [option for option in self.options if option.rung == rung]
+        found = [option for option in mine if methods is None or option.method in methods]
         return max(found, key=lambda option: option.quality.value, default=None)
 
     def diagnosis(self, rung: str, method: str) -> Measurement | None:

@@ -5,86 +5,27 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import advisor
 from advisor import belief, decide
 from advisor.advice import advise
+from advisor.chosen import chosen_runs
 from advisor.findings import Evidence, findings
 from advisor.mistakes import mistakes_of
 from advisor.needs import STALE
 from advisor.records import Comparison, DataSummary, Option, Provenance, Report
+from advisor.report.inputs import Inputs, dev_measurements
 from knowledge.errors import UserError
-from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
 from probes.methods import METHODS, wanted
-from probes.plan import Plan, label_set
-from probes.record import Record
-from probes.records import Cost, Example, Json, Measurement, Splits
+from probes.records import Cost, Example, Measurement
 from probes.retrieval_health import RetrievalHealth, retrieval_health
 from probes.stats import minimum_detectable_difference
-from probes.store import RunStore, canonical_json
+from probes.store import canonical_json
 from probes.summary import is_item_mean
 from probes.task import TaskSpec
-
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything that a report is made from."""
-
-    run: str
-    spec: TaskSpec
-    splits: Splits
-    documents: Documents
-    plan: Plan
-    origin: Json
-    cards: Mapping[str, ModelCard]
-    priced_machine: Machine
-    measurements: Sequence[Measurement]
-    finalists: Sequence[str]
-    """Options declared for the test split; none before that."""
-    test_openings: Sequence[Json]
-
-    @classmethod
-    def of(cls, store: RunStore) -> Inputs:
-        """Read them from a run's store.
-
-        Raises:
-            UserError: a frozen input is missing or damaged.
-        """
-        from advisor.prepare import reference_machine
-
-        spec = _frozen(store, "spec", TaskSpec)
-        origin = store.frozen("origin") or {}
-        cards = [ModelCard.model_validate(card) for card in origin["cards"]]
-        return cls(
-            run=store.folder.name,
-            spec=spec,
-            splits=_frozen(store, "splits", Splits),
-            documents=_frozen(store, "documents", Documents),
-            plan=_frozen(store, "plan", Plan),
-            origin=origin,
-            cards={card.name: card for card in cards},
-            priced_machine=reference_machine(spec),
-            measurements=store.measurements(),
-            finalists=(store.frozen("finalists") or {}).get("options", []),
-            test_openings=store.test_openings(),
-        )
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The label set of a classification task, else nothing."""
-        return label_set(self.spec, self.splits.train)
-
-    @property
-    def examples(self) -> dict[str, Example]:
-        """Dev and test examples by item id."""
-        return {example.item.id: example for example in (*self.splits.dev, *self.splits.test)}
 
 
 def _options(inputs: Inputs, dev: Sequence[Measurement]) -> list[Option]:
@@ -127,18 +68,6 @@ def _health(documents: Documents) -> RetrievalHealth | None:
     return health.model_copy(update={"confusable": blank})
 
 
-def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
-    return kind.model_validate_json(canonical_json(store.frozen(name) or {}))
-
-
-def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
-    """What may be decided from, in an order that does not depend on when it was measured."""
-    return sorted(
-        (found for found in measurements if found.cell.split == "dev"),
-        key=lambda found: (canonical_json(found.cell.model_dump(mode="json")), found.key),
-    )
-
-
 def build_report(inputs: Inputs, *, finished: str) -> Report:
     """The report of a run.
 
@@ -150,7 +79,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     dev = dev_measurements(inputs.measurements)
     options = _options(inputs, dev)
     test = [found for found in inputs.measurements if found.cell.split == "test"]
-    runs = {o.name: belief.chosen_runs(dev, o.rung, o.method)[0] for o in options}
+    runs = {o.name: chosen_runs(dev, o.rung, o.method)[0] for o in options}
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)

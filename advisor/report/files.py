@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from advisor.mistakes import clusters_of
 from advisor.records import Report
-from advisor.report.build import Inputs
+from advisor.report.inputs import Inputs
 from advisor.report.markdown import markdown_report
 from probes.sinks import markdown
 from probes.store import RunStore

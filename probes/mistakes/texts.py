@@ -6,11 +6,10 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from probes.readings import clip
+from probes.readings import UNSPACED, clip
 
 _SHOWN_CHARS = 200
 _NO_WORD = re.compile(r"[^\w\s']")
-_UNSPACED = re.compile(r"([぀-ヿ㐀-鿿豈-﫿])")
 
 
 def words(text: str) -> list[str]:
@@ -19,7 +18,7 @@ def words(text: str) -> list[str]:
     Chinese and Japanese by character; invisible characters fall away. The ends of long texts alone.
     """
     plain = unicodedata.normalize("NFKC", clip(text)).casefold().replace("\u2019", "'")
-    pieces = _UNSPACED.sub(r" \1 ", _NO_WORD.sub(_kept, plain)).split()
+    pieces = UNSPACED.sub(r" \1 ", _NO_WORD.sub(_kept, plain)).split()
     return [word for piece in pieces if (word := piece.strip("'_"))]
 
 

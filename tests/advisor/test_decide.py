@@ -9,6 +9,7 @@ import pytest
 
 from advisor import belief, decide
 from advisor.advice import advise
+from advisor.chosen import chosen_runs, diagnosed
 from advisor.findings import Evidence, findings
 from advisor.prices import total_usd
 from advisor.records import Advice, Option
@@ -16,7 +17,7 @@ from knowledge.load import machines
 from knowledge.records import ModelCard, Source
 from probes.documents import Documents
 from probes.methods import DIAGNOSTIC
-from probes.records import Cell, Example, Item, Latency, Measurement, Turn
+from probes.records import Cell, Example, Item, Latency, Measurement, Prediction, Turn
 from probes.task import DataSpec, TaskSpec
 
 Make = Callable[..., Measurement]
@@ -110,7 +111,7 @@ def options_of(measured: list[Measurement], task: TaskSpec) -> list[Option]:
 
 def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
     options = options_of(measured, task)
-    runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
+    runs = {o.name: chosen_runs(measured, o.rung, o.method)[0] for o in options}
     _, chosen = decide.choose(options, task)
     comparisons = decide.compare(chosen, options, runs, {}, "dev")
     told = findings(evidence_of(measured, task))
@@ -129,7 +130,7 @@ EXAMPLES = {
 
 def evidence_of(measured: list[Measurement], task: TaskSpec, **sizes: int) -> Evidence:
     options = options_of(measured, task)
-    runs = {o.name: belief.chosen_runs(measured, o.rung, o.method)[0] for o in options}
+    runs = {o.name: chosen_runs(measured, o.rung, o.method)[0] for o in options}
     return Evidence(task, options, runs, measured, EXAMPLES, **sizes)
 
 
@@ -343,7 +344,7 @@ def test_the_oracle_counts_on_known_items_alone(measurement: Make) -> None:
     (oracle,) = [run for run in measured if run.cell.method == "oracle"]
     known = {score.item_id: ("p",) for score in oracle.scores if score.quality}
     documents = Documents(gold=known, kind="given")
-    found = belief.diagnosed(measured, "small", "oracle", documents)
+    found = diagnosed(measured, "small", "oracle", documents)
     assert found is not None and found.quality is not None
     assert (found.quality.value, found.quality.n) == (1.0, N // 2)
 
@@ -397,7 +398,7 @@ def test_what_would_do_but_is_ruled_out_heads_the_advice(measurement: Make) -> N
 
 def test_optimism_of_a_prompt_chosen_elsewhere_is_inherited(measurement: Make) -> None:
     measured = lab(measurement, SAMPLING)
-    _, n_tried = belief.chosen_runs(measured, "small", "vote")
+    _, n_tried = chosen_runs(measured, "small", "vote")
     assert n_tried == 2  # the vote and the zero-shot prompt that it was chosen from
 
 
@@ -420,13 +421,43 @@ def test_a_slow_option_is_ruled_out_and_said_so(measurement: Make) -> None:
 
     task = spec(needs=Needs(max_latency_s=0.5))
     slow = Latency(p50_s=2.0, p95_s=3.0, n=5, tokens_per_s=10)
+    fast = Latency(p50_s=0.2, p95_s=0.3, n=5, tokens_per_s=100)
     measured = [
-        run.model_copy(update={"latency": slow}) if run.cell.rung == "small" else run
+        run.model_copy(update={"latency": slow if run.cell.rung == "small" else fast})
         for run in lab(measurement, PROMPT_IS_ENOUGH)
     ]
     advice = advice_of(measured, task)
     assert advice.option == "zero-shot @ large"
     assert "ruled-out" in kinds(measured, task)
+
+
+def test_a_latency_that_is_unknown_meets_no_limit(measurement: Make) -> None:
+    from probes.task import Needs
+
+    task = spec(needs=Needs(max_latency_s=0.5))
+    options = options_of(lab(measurement, PROMPT_IS_ENOUGH), task)
+    assert all("one answer takes is unknown" in option.barred[0] for option in options)
+
+
+def test_references_that_good_models_contradict_alike_are_told(measurement: Make) -> None:
+    """Three runs that say the same but the reference on the same six of the items."""
+    wrong = [0.0] * 6 + [1.0] * (N - 6)
+    runs = [
+        measurement(wrong, rung=rung, method=method, params={"decoding": "generate"}, role="search")
+        for rung, method in (("small", "zero_shot"), ("large", "zero_shot"), ("large", "few_shot"))
+    ]
+    alike = [answering(run, "all the same") for run in runs]
+    (found,) = [f for f in findings(evidence_of(alike, spec())) if f.kind == "suspect-labels"]
+    assert f"on 6 of {N} references" in found.text
+    apart = [answering(run, f"each for itself {at}") for at, run in enumerate(runs)]
+    assert "suspect-labels" not in kinds(apart, spec())
+
+
+def answering(run: Measurement, wrong: str) -> Measurement:
+    """The run with the reference as its answer where it is right, else with `wrong`."""
+    texts = {s.item_id: EXAMPLES[s.item_id].output if s.quality else wrong for s in run.scores}
+    told = tuple(Prediction(item_id=item, text=text) for item, text in texts.items())
+    return run.model_copy(update={"predictions": told})
 
 
 def test_facts_that_change_daily_are_not_trained_into_weights(measurement: Make) -> None:
@@ -479,7 +510,7 @@ def test_options_come_cheapest_first(measurement: Make) -> None:
 
 
 def test_a_trial_that_won_the_search_is_not_its_own_evidence(measurement: Make) -> None:
-    runs, n_tried = belief.chosen_runs(lab(measurement, TUNING_WINS), "small", "lora")
+    runs, n_tried = chosen_runs(lab(measurement, TUNING_WINS), "small", "lora")
     assert {run.cell.role for run in runs} == {"repeat"}
     assert n_tried == 1
 

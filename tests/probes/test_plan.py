@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.prepare import Prepared, prepare, read_task
+from advisor.prepare import Prepared, prepare
+from advisor.task import read_task
 from knowledge.errors import UserError
 from knowledge.load import model_cards
 from probes.batteries import BATTERIES

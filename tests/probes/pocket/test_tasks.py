@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from advisor.prepare import prepare, read_task
+from advisor.prepare import prepare
+from advisor.task import read_task
 from probes.documents import documents_of, read_documents
 from probes.pocket import weights_folder
 from probes.pocket.tasks import TASKS, Task, drawn, examples, write

@@ -1,0 +1,82 @@
+"""Everything that a report is made from, as it stands in a run's store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from advisor.task import reference_machine
+from knowledge.records import Machine, ModelCard
+from probes.documents import Documents
+from probes.plan import Plan, label_set
+from probes.record import Record
+from probes.records import Example, Json, Measurement, Splits
+from probes.store import RunStore, canonical_json
+from probes.task import TaskSpec
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a report is made from."""
+
+    run: str
+    spec: TaskSpec
+    splits: Splits
+    documents: Documents
+    plan: Plan
+    origin: Json
+    cards: Mapping[str, ModelCard]
+    priced_machine: Machine
+    measurements: Sequence[Measurement]
+    finalists: Sequence[str]
+    """Options declared for the test split; none before that."""
+    test_openings: Sequence[Json]
+
+    @classmethod
+    def of(cls, store: RunStore) -> Inputs:
+        """Read them from a run's store.
+
+        Raises:
+            UserError: a frozen input is missing or damaged.
+        """
+        spec = _frozen(store, "spec", TaskSpec)
+        origin = store.frozen("origin") or {}
+        cards = [ModelCard.model_validate(card) for card in origin["cards"]]
+        return cls(
+            run=store.folder.name,
+            spec=spec,
+            splits=_frozen(store, "splits", Splits),
+            documents=_frozen(store, "documents", Documents),
+            plan=_frozen(store, "plan", Plan),
+            origin=origin,
+            cards={card.name: card for card in cards},
+            priced_machine=reference_machine(spec),
+            measurements=store.measurements(),
+            finalists=(store.frozen("finalists") or {}).get("options", []),
+            test_openings=store.test_openings(),
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set of a classification task, else nothing."""
+        return label_set(self.spec, self.splits.train)
+
+    @property
+    def examples(self) -> dict[str, Example]:
+        """Dev and test examples by item id."""
+        return {example.item.id: example for example in (*self.splits.dev, *self.splits.test)}
+
+
+def _frozen(store: RunStore, name: str, kind: type[R]) -> R:
+    return kind.model_validate_json(canonical_json(store.frozen(name) or {}))
+
+
+def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """What may be decided from, in an order that does not depend on when it was measured."""
+    return sorted(
+        (found for found in measurements if found.cell.split == "dev"),
+        key=lambda found: (canonical_json(found.cell.model_dump(mode="json")), found.key),
+    )
