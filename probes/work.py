@@ -19,6 +19,8 @@ from probes.records import Cell
 BATCH_TOKENS = 6144
 """Tokens of one evaluation batch, padding counted. Part of every cell's key: the size of a batch
 can change a greedy answer in its last bit."""
+SHARED_COST = 4
+"""Tokens of the start that all prompts share, read once, for which a batch pays as for one."""
 MICRO_TOKENS = 4096
 """Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
 GROUP_TOKENS = {"cpu": 2048, "cuda": 16_384}
@@ -69,7 +71,7 @@ def planned(
         )
     else:
         memory = inference_peak_bytes(
-            card, tokens=max(width, BATCH_TOKENS), bytes_per_param=bytes_per_param
+            card, tokens=max(width, SHARED_COST * BATCH_TOKENS), bytes_per_param=bytes_per_param
         )
     return PlannedCell(
         cell=cell,
@@ -108,10 +110,13 @@ def work_of(cell: Cell, situation: Situation) -> Work:
     per_shot = situation.mean_tokens + situation.tokens_per_output
     if "context" in params:
         per_shot += situation.tokens_per_passage
-    prompt += int(params.get("shots", 0)) * per_shot
+    shots = int(params.get("shots", 0)) * per_shot
+    shared = shots if params.get("selection") == "random" else 0  # read once, kept for each prompt
+    prompt += shots - shared
     samples = int(params.get("samples", 1))
     written = situation.tokens_per_output + int(params.get("steps_tokens", 0))
-    batches = math.ceil(cell.n_eval * samples * (prompt + written) / BATCH_TOKENS)
+    kept = samples * (prompt + written + shared / SHARED_COST)
+    batches = math.ceil(cell.n_eval * kept / BATCH_TOKENS)
     if params.get("decoding") == "choices":
         answers = cell.n_eval * max(1, len(situation.labels)) * LABEL_TOKENS
         calls = batches * 2
@@ -125,7 +130,7 @@ def work_of(cell: Cell, situation: Situation) -> Work:
         train_tokens=round(cell.n_train * trained * epochs),
         all_weights=epochs > 0 and params.get("trainable") == "all",
         train_steps=math.ceil(cell.n_train / 16) * epochs,
-        prefill_tokens=round(cell.n_eval * samples * prompt * check_share),
+        prefill_tokens=round((cell.n_eval * prompt + shared) * check_share),
         output_tokens=round(answers * check_share),
         forward_calls=round(calls * check_share),
     )

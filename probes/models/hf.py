@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
 from probes.models import Conversation, Progress
-from probes.models.likelihood import answer_log_likelihoods, choice_log_likelihoods, padded
+from probes.models.decode import Drawing, decode
+from probes.models.likelihood import answer_log_likelihoods, choice_log_likelihoods
+from probes.models.prefix import Prefix
 from probes.records import Prediction
-from probes.work import BATCH_TOKENS
-
-GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+from probes.work import BATCH_TOKENS, SHARED_COST
 
 
 class HfModel:
@@ -80,7 +80,7 @@ class HfModel:
 
         A prompt that leaves its answer no room in the context gets an empty one of 0 tokens.
         """
-        drawn = self._answers(conversations, item_ids, max_new_tokens, progress, GREEDY)
+        drawn = self._answers(conversations, item_ids, max_new_tokens, progress)
         return [answers[0] for answers in drawn]
 
     def sample(
@@ -99,11 +99,8 @@ class HfModel:
         The draws depend on `seed` and on the batch that an item falls into, hence on the set of
         items; they are the same for the same call. Prompts that do not fit as in `generate`.
         """
-        torch.manual_seed(seed)
-        how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-        return self._answers(
-            conversations, item_ids, max_new_tokens, progress, how | {"num_return_sequences": n}
-        )
+        drawing = Drawing(n, temperature, torch.Generator().manual_seed(seed))
+        return self._answers(conversations, item_ids, max_new_tokens, progress, drawing)
 
     def _answers(
         self,
@@ -111,50 +108,35 @@ class HfModel:
         item_ids: Sequence[str],
         max_new_tokens: int,
         progress: Progress,
-        how: Mapping[str, Any],
+        drawing: Drawing | None = None,
     ) -> list[list[Prediction]]:
         prompts = [self.encode(conversation) for conversation in conversations]
+        n = drawing.n if drawing else 1
         answers = {
-            row: [self._too_long(item_ids[row], prompts[row])] * how.get("num_return_sequences", 1)
+            row: [self._too_long(item_ids[row], prompts[row])] * n
             for row in self._misfits(prompts, max_new_tokens)
         }
-        for rows in self._batches(prompts, max_new_tokens):
-            chosen = [prompts[row] for row in rows]
-            for row, texts in zip(rows, self._generate(chosen, max_new_tokens, how), strict=True):
+        for prefix, rows in self._batches(prompts, max_new_tokens, copies=n):
+            written = decode(
+                self.model,
+                prefix,
+                [prompts[row] for row in rows],
+                max_new_tokens=max_new_tokens,
+                stop_ids=self.stop_ids,
+                drawing=drawing,
+            )
+            for at, row in enumerate(rows):
                 answers[row] = [
                     Prediction(
                         item_id=item_ids[row],
-                        text=text,
+                        text=self.tokenizer.decode(tokens, skip_special_tokens=True).strip(),
                         input_tokens=len(prompts[row]),
-                        output_tokens=n_tokens,
+                        output_tokens=len(tokens) + 1,
                     )
-                    for text, n_tokens in texts
+                    for tokens in written[at * n : (at + 1) * n]
                 ]
             progress(len(answers), len(prompts), "answers")
         return [answers[row] for row in range(len(prompts))]
-
-    @torch.inference_mode()
-    def _generate(
-        self, prompts: Sequence[list[int]], max_new_tokens: int, how: Mapping[str, Any]
-    ) -> list[list[tuple[str, int]]]:
-        """For each prompt its answers as text and number of tokens, end of turn included."""
-        ids, mask = padded(prompts, left=True, pad=int(self.tokenizer.pad_token_id))
-        out = self.model.generate(
-            input_ids=ids.to(self.device),
-            attention_mask=mask.to(self.device),
-            max_new_tokens=max_new_tokens,
-            pad_token_id=int(self.tokenizer.pad_token_id),
-            eos_token_id=self.stop_ids,
-            **how,
-        )[:, ids.shape[1] :].tolist()
-        answers = []
-        for row in out:
-            ends = [row.index(stop) for stop in self.stop_ids if stop in row]
-            answer = row[: min(ends)] if ends else row
-            text = self.tokenizer.decode(answer, skip_special_tokens=True).strip()
-            answers.append((text, len(answer) + 1))
-        per_prompt = len(answers) // len(prompts)
-        return [answers[at : at + per_prompt] for at in range(0, len(answers), per_prompt)]
 
     def choose(
         self,
@@ -174,9 +156,9 @@ class HfModel:
         misfits = self._misfits(prompts, longest)
         best: list[int] = [0] * len(prompts)
         done = 0
-        for rows in self._batches(prompts, longest):
+        for prefix, rows in self._batches(prompts, longest):
             scores = choice_log_likelihoods(
-                self.model, [prompts[row] for row in rows], answers, BATCH_TOKENS
+                self.model, prefix, [prompts[row] for row in rows], answers, BATCH_TOKENS
             )  # (rows, choices)
             for row, index in zip(rows, scores.argmax(dim=1).tolist(), strict=True):
                 best[row] = index
@@ -205,9 +187,9 @@ class HfModel:
         ends = [self.encode_answer(answer) for answer in answers]
         longest = max(len(end) for end in ends)
         found = [-math.inf] * len(prompts)
-        for rows in self._batches(prompts, longest):
+        for prefix, rows in self._batches(prompts, longest):
             totals = answer_log_likelihoods(
-                self.model, [prompts[row] for row in rows], [ends[row] for row in rows]
+                self.model, prefix, [prompts[row] for row in rows], [ends[row] for row in rows]
             )
             for row, total in zip(rows, totals, strict=True):
                 found[row] = total / len(ends[row])
@@ -223,13 +205,23 @@ class HfModel:
         """No answer: nothing is cut in silence; without form, so it counts as wrong."""
         return Prediction(item_id=item_id, text="", input_tokens=len(prompt), output_tokens=0)
 
-    def _batches(self, prompts: Sequence[list[int]], extra: int) -> Iterator[list[int]]:
-        """Rows that fit in batches of like length, longest first, at most BATCH_TOKENS each."""
+    def _batches(
+        self, prompts: Sequence[list[int]], extra: int, copies: int = 1
+    ) -> Iterator[tuple[Prefix, list[int]]]:
+        """Rows that fit in batches of like length, longest first, with what they all begin with.
+
+        A batch takes BATCH_TOKENS, of which a token that is read once and only kept for each row
+        takes a SHARED_COST-th.
+        """
         misfits = self._misfits(prompts, extra)
         fitting = [row for row in range(len(prompts)) if row not in misfits]
         order = sorted(fitting, key=lambda row: (-len(prompts[row]), row))
+        if not order:
+            return
+        prefix = Prefix.of(self.model, [prompts[row] for row in order])
+        shared = len(prefix.ids)
         while order:
-            width = len(prompts[order[0]]) + extra
-            size = max(1, BATCH_TOKENS // width)
-            yield order[:size]
+            own = len(prompts[order[0]]) - shared + extra
+            size = max(1, BATCH_TOKENS // (copies * (own + shared // SHARED_COST)))
+            yield prefix, order[:size]
             order = order[size:]

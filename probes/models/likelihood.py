@@ -7,21 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import DynamicCache
+from transformers import Cache
+
+from probes.models.prefix import Prefix
 
 CACHE_BATCHES = 4
 """Evaluation batches of keys and values that scoring candidates may hold at once."""
-
-
-def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """Length of the longest common prefix that leaves each prompt at least one token."""
-    rows = [tuple(prompt) for prompt in prompts]
-    first, last = min(rows), max(rows)  # these two differ first, whatever lies between
-    limit = min(len(row) for row in rows) - 1
-    for at in range(limit):
-        if first[at] != last[at]:
-            return at
-    return limit
 
 
 def padded(
@@ -41,17 +32,19 @@ def padded(
 @torch.inference_mode()
 def choice_log_likelihoods(
     model: Any,
+    prefix: Prefix,
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
     batch_tokens: int,
 ) -> torch.Tensor:
     """Log-likelihood of every answer after every prompt, in nats.
 
-    The prefix that all prompts share goes through the model once, the rest of each prompt once,
-    and only the answers' own tokens once for each pair.
+    The rest of each prompt goes through the model once, and only the answers' own tokens once for
+    each pair.
 
     Args:
         model: a causal language model of transformers.
+        prefix: what every prompt begins with.
         prompts: P prompts as token ids.
         answers: C answers as token ids, each with the token that ends a turn.
         batch_tokens: tokens of one forward pass over answers, padding counted.
@@ -60,13 +53,9 @@ def choice_log_likelihoods(
         float32 tensor of shape (P, C), on the CPU.
     """
     device = next(model.parameters()).device
-    shared = shared_prefix(prompts)
-    cache = DynamicCache(config=model.config)
-    if shared:
-        head = torch.tensor([list(prompts[0][:shared])], device=device)
-        model(input_ids=head, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache.batch_repeat_interleave(len(prompts))
+    shared, width = len(prefix.ids), max(len(answer) for answer in answers)
     rest, rest_mask = padded([prompt[shared:] for prompt in prompts], left=True)
+    cache = prefix.rows(model, len(prompts), shared + rest.shape[1] + width)
     mask = torch.cat([torch.ones((len(prompts), shared), dtype=torch.long), rest_mask], dim=1)
     logits = model(
         input_ids=rest.to(device),
@@ -77,7 +66,6 @@ def choice_log_likelihoods(
         logits_to_keep=1,
     ).logits[:, -1]
     first = logits.float().log_softmax(-1).cpu()  # (P, V)
-    width = max(len(answer) for answer in answers)
     # Each candidate holds a copy of the prompts' keys and values while it is scored.
     held = len(prompts) * (mask.shape[1] + width)
     per_call = max(1, CACHE_BATCHES * batch_tokens // held)
@@ -90,19 +78,27 @@ def choice_log_likelihoods(
 
 @torch.inference_mode()
 def answer_log_likelihoods(
-    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    model: Any,
+    prefix: Prefix,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
 ) -> list[float]:
-    """Log-likelihood of each answer after its own prompt, in nats, in one forward pass."""
-    device = next(model.parameters()).device
-    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
-    ids, mask = padded(rows, left=True)  # (P, T): answers end together
+    """Log-likelihood of each answer after its own prompt, in nats, in one forward pass.
+
+    Every prompt begins with `prefix`.
+    """
+    device, shared = next(model.parameters()).device, len(prefix.ids)
+    rows = [[*prompt[shared:], *end] for prompt, end in zip(prompts, answers, strict=True)]
+    ids, rest_mask = padded(rows, left=True)  # (P, T): answers end together
+    mask = torch.cat([torch.ones((len(rows), shared), dtype=torch.long), rest_mask], dim=1)
     width = max(len(answer) for answer in answers)
     logits = model(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),
-        position_ids=_positions(mask).to(device),
+        position_ids=_positions(mask)[:, shared:].to(device),
+        past_key_values=prefix.rows(model, len(rows), mask.shape[1]),
+        use_cache=True,
         logits_to_keep=width + 1,
-        use_cache=False,
     ).logits[:, :-1]  # (P, w, V)
     log_probs = logits.float().log_softmax(-1).cpu()
     taken = log_probs.gather(2, ids[:, -width:, None]).squeeze(2)  # (P, w)
@@ -117,7 +113,7 @@ def _positions(mask: torch.Tensor) -> torch.Tensor:
 
 def _answers_after(
     model: Any,
-    cache: DynamicCache,
+    cache: Cache,
     mask: torch.Tensor,
     first: torch.Tensor,
     answers: Sequence[Sequence[int]],

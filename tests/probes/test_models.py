@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ import torch
 from knowledge.errors import UserError
 from probes.cards import card_of_folder, card_of_hub
 from probes.ladder import fingerprint
+from probes.models.decode import Drawing, decode
 from probes.models.folder import check_folder
 from probes.models.hf import HfModel
-from probes.models.likelihood import choice_log_likelihoods, shared_prefix
+from probes.models.likelihood import choice_log_likelihoods, padded
 from probes.models.load import load_model
+from probes.models.prefix import Prefix, shared_prefix
 from probes.records import Turn
 from probes.task import ModelRef
 
@@ -59,6 +62,65 @@ def test_generation_in_batches_equals_one_at_a_time(model: HfModel) -> None:
     assert [p.item_id for p in together] == ids
 
 
+def generated(model: Any, prompts: list[list[int]], stop_ids: list[int], n: int) -> list[list[int]]:
+    """What `generate` of transformers answers, prompts padded on the left."""
+    ids, mask = padded(prompts, left=True)
+    out = model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=n, do_sample=False, pad_token_id=0,
+        eos_token_id=stop_ids,
+    )  # fmt: skip
+    rows = out[:, ids.shape[1] :].tolist()
+    return [
+        row[: min([row.index(stop) for stop in stop_ids if stop in row], default=n)] for row in rows
+    ]
+
+
+def random_model(sliding_window: int | None) -> Any:
+    """Random weights that are large enough for answers that vary."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, intermediate_size=48, sliding_window=sliding_window,
+        pad_token_id=0, eos_token_id=1, bos_token_id=None, initializer_range=0.4,
+    )  # fmt: skip
+    return MistralForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("sliding_window", [None, 8])
+def test_greedy_answers_are_those_of_generate(sliding_window: int | None) -> None:
+    """Prompts of several lengths, answers that end at several steps, alone and together."""
+    model = random_model(sliding_window)
+    prompts = [[5, 6, 7, *((at * at) % 50 + 8 for at in range(n))] for n in (3, 12, 20, 12, 1, 7)]
+    free = generated(model, prompts, [1], 24)
+    stops = [1, free[0][3], free[2][9]]
+    wanted = generated(model, prompts, stops, 24)
+    assert len({len(answer) for answer in wanted}) > 2
+    prefix = Prefix.of(model, prompts)
+    assert prefix.ids == ((5, 6, 7) if sliding_window is None else ())
+    assert decode(model, prefix, prompts, max_new_tokens=24, stop_ids=stops) == wanted
+    for prompt, answer in zip(prompts, wanted, strict=True):
+        alone = Prefix.of(model, [prompt])
+        assert decode(model, alone, [prompt], max_new_tokens=24, stop_ids=stops) == [answer]
+
+
+def test_drawn_answers_follow_the_models_probabilities(model: HfModel) -> None:
+    prompts = [model.encode(ask(text)) for text in ("a", "bb")]
+    prefix = Prefix.of(model.model, prompts)
+    drawing = Drawing(4000, 0.7, torch.Generator().manual_seed(0))
+    drawn = decode(
+        model.model, prefix, prompts, max_new_tokens=1, stop_ids=[1], drawing=drawing
+    )  # (2 * 4000) answers of at most one token
+    for at, prompt in enumerate(prompts):
+        with torch.inference_mode():
+            logits = model.model(input_ids=torch.tensor([prompt])).logits[0, -1]
+        likely = (logits / 0.7).softmax(-1)
+        mine = [answer[0] if answer else 1 for answer in drawn[at * 4000 : (at + 1) * 4000]]
+        shares = torch.bincount(torch.tensor(mine), minlength=len(likely)) / 4000
+        assert float((shares - likely).abs().sum()) < 0.35  # total variation of 4,000 draws
+
+
 def test_samples_vary_and_repeat_with_the_seed(model: HfModel) -> None:
     def draw(seed: int) -> list[list[str]]:
         drawn = model.sample(
@@ -76,7 +138,9 @@ def test_choices_score_as_full_passes_do(model: HfModel) -> None:
     """Log-likelihoods with shared prefixes against one plain forward pass for each pair."""
     prompts = [model.encode(ask(f"classify: {t}")) for t in ("cat", "a dog", "the long word zebra")]
     answers = [model.encode_answer(t) for t in ("x", "yes", "no way", "maybe")]
-    fast = choice_log_likelihoods(model.model, prompts, answers, batch_tokens=40)
+    prefix = Prefix.of(model.model, prompts)
+    assert len(prefix.ids) > 5
+    fast = choice_log_likelihoods(model.model, prefix, prompts, answers, batch_tokens=40)
     for row, prompt in enumerate(prompts):
         for column, answer in enumerate(answers):
             with torch.inference_mode():
@@ -103,9 +167,9 @@ def test_chosen_text_is_the_likeliest(model: HfModel) -> None:
     choices = ["alpha", "b", "gamma delta"]
     found = model.choose([ask("which?"), ask("and now?")], ["1", "2"], choices, progress=quiet)
     prompts = [model.encode(ask("which?")), model.encode(ask("and now?"))]
-    scores = choice_log_likelihoods(
-        model.model, prompts, [model.encode_answer(c) for c in choices], 4096
-    )
+    prefix = Prefix.of(model.model, prompts)
+    answers = [model.encode_answer(choice) for choice in choices]
+    scores = choice_log_likelihoods(model.model, prefix, prompts, answers, 4096)
     assert [p.text for p in found] == [choices[i] for i in scores.argmax(1).tolist()]
 
 
