@@ -37,17 +37,23 @@ class Rows:
         self._lay_out(torch.stack([_adapter(trainee).weights for trainee in trainees]))
 
     def _lay_out(self, flat: torch.Tensor) -> None:
-        """Leaves of the graph for each layer, and one parameter a row for the optimiser."""
+        """Leaves of the graph for each layer, and one parameter a row for the optimiser.
+
+        The leaves are views of the weights times `factor`, which is the adapter's scale for B: so
+        the scale costs two products a step instead of several a layer.
+        """
         self.flat = flat  # (n, P)
         self.grad = torch.zeros_like(flat)
-        scales = [_adapter(trainee).scale for trainee in self.trainees]
-        scale = flat.new_tensor(scales)[:, None, None]
+        self.factor = torch.ones_like(flat)
+        for _, up in self.bank.views(self.factor):
+            for row, trainee in enumerate(self.trainees):
+                up[row] = _adapter(trainee).scale
+        self.scaled = flat * self.factor
         self.grads = [view for pair in self.bank.views(self.grad) for view in pair]
         self.leaves = [
-            view.detach().requires_grad_() for pair in self.bank.views(flat) for view in pair
+            view.detach().requires_grad_() for pair in self.bank.views(self.scaled) for view in pair
         ]
-        pairs = zip(self.leaves[::2], self.leaves[1::2], strict=True)
-        self.bank.pairs = [(down, up, scale) for down, up in pairs]
+        self.bank.pairs = list(zip(self.leaves[::2], self.leaves[1::2], strict=True))
         self.rows = [torch.nn.Parameter(row) for row in flat]
         for parameter, grad in zip(self.rows, self.grad, strict=True):
             parameter.grad = grad
@@ -61,12 +67,14 @@ class Rows:
 
     def update(self, step: int) -> None:
         """Clip each row's gradient and take a step at the row's own learning rate."""
+        self.grad.mul_(self.factor)
         groups = self.optimiser.param_groups
         for grad, trainee, group in zip(self.grad, self.trainees, groups, strict=True):
             norm = torch.linalg.vector_norm(grad)
             grad.mul_(torch.clamp(CLIP_NORM / (norm + 1e-6), max=1.0))
             group["lr"] = trainee.learning_rate(step)
         self.optimiser.step()
+        torch.mul(self.flat, self.factor, out=self.scaled)
         self.grad.zero_()
 
     def keep(self, kept: Sequence[int]) -> None:

@@ -128,23 +128,22 @@ def answer_logits(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Logits (answers, V) where answer tokens are predicted, those tokens, and their rows.
 
-    The examples are padded to `width`. The output head runs at answer positions only, unless the
-    architecture does something between the head and the loss (soft-capping, scaling); then its own
-    forward pass is used.
+    The examples are padded on the right to `width`; no token sees what comes after it, so padding
+    needs no mask. The output head runs at answer positions only, unless the architecture does
+    something between the head and the loss (soft-capping, scaling); then its own forward pass is
+    used.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = next(base.parameters()).device
     ids = torch.zeros((len(batch), width), dtype=torch.long)
-    mask = torch.zeros((len(batch), width), dtype=torch.long)
     predicts = torch.zeros((len(batch), width), dtype=torch.bool)
     for row, example in enumerate(batch):
         length = len(example.ids)
         ids[row, :length] = torch.tensor(example.ids)
-        mask[row, :length] = 1
         predicts[row, length - example.n_answer - 1 : length - 1] = True
     targets = ids.roll(-1, dims=1)[predicts].to(device)
     owner = predicts.nonzero()[:, 0].to(device)
-    inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "use_cache": False}
+    inputs = {"input_ids": ids.to(device), "use_cache": False}
     if _head_is_plain(base.config):
         hidden = base.get_decoder()(**inputs).last_hidden_state  # (B, T, H)
         logits = base.get_output_embeddings()(hidden[predicts.to(device)])

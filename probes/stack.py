@@ -59,15 +59,16 @@ class StackedLinear(torch.nn.Module):
         pair = self.bank.pairs[self.at] if self.bank.pairs else None
         if pair is None:
             return y
-        down, up, scale = pair  # (n, in, r), (n, r, out), (n, 1, 1)
+        down, up = pair  # (n, in, r), (n, r, out)
         n = down.shape[0]
-        low = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(down.dtype), down) * scale
+        low = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(down.dtype), down)
         if y.dtype == low.dtype:
             return torch.baddbmm(y.reshape(n, -1, y.shape[-1]), low, up).view(y.shape)
         return y + torch.bmm(low, up).view(y.shape).to(y.dtype)
 
 
-Pair = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Pair = tuple[torch.Tensor, torch.Tensor]
+"""A, and B times the adapter's scale: the product of both is what is added."""
 
 
 class Bank:
@@ -103,8 +104,8 @@ class Bank:
     def answering(self, adapter: Adapter) -> Iterator[None]:
         """Only this adapter while inside; what was in use before afterwards."""
         before = self.pairs
-        scale = adapter.weights.new_full((1, 1, 1), adapter.scale)
-        self.pairs = [(down, up, scale) for down, up in self.views(adapter.weights[None])]
+        views = self.views(adapter.weights[None])
+        self.pairs = [(down, up * adapter.scale) for down, up in views]
         try:
             yield
         finally:

@@ -112,7 +112,7 @@ def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]
         cuts = [[one.cut(trainee.order) for one in classes] for trainee in company.trainees]
         for at, batch in batch_order(classes, epoch):
             batches = [cut[at][batch] for cut in cuts]
-            losses = _step(model, company, batches, classes[at].width, step)
+            losses = train_step(model, company, batches, classes[at].width, step)
             step += 1
             kept = _take_note(company, batches, losses, step)
             if len(kept) < len(cuts):
@@ -126,7 +126,7 @@ def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]
 # ---------------------------------------------------------------- steps
 
 
-def _step(
+def train_step(
     model: HfModel, company: Company, batches: Sequence[Batch], width: int, step: int
 ) -> list[float]:
     """One step of all trainees on their own batches; each one's mean loss over answer tokens.

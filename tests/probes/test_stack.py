@@ -30,7 +30,7 @@ from probes.stack import (
     targets,
 )
 from probes.task import ModelRef
-from probes.train import Company, Trainee, _step, train, trainees_of
+from probes.train import Company, Trainee, train, train_step, trainees_of
 
 Maker = Callable[..., Example]
 BASE = {
@@ -220,7 +220,7 @@ def _losses_of(model: HfModel, company: Company, request: Request) -> list[float
     for step, at in enumerate(range(0, 16, 4)):
         batch = tuple(examples[at : at + 4])
         width = max(len(example.ids) for example in batch)
-        losses += _step(model, company, [batch], width, step)
+        losses += train_step(model, company, [batch], width, step)
     return losses
 
 

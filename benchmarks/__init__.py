@@ -1,0 +1,1 @@
+"""Ours beside the public alternative, by hand: `python -m benchmarks.stack` and others."""
