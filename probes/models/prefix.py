@@ -100,4 +100,4 @@ class RoomyLayer(DynamicLayer):
 
 
 def _room(like: torch.Tensor, n_rows: int, room: int) -> torch.Tensor:
-    return like.new_zeros((n_rows, like.shape[1], room, like.shape[3]))
+    return like.new_empty((n_rows, like.shape[1], room, like.shape[3]))
