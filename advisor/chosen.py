@@ -53,7 +53,7 @@ def settings_tried(dev: Sequence[Measurement], rung: str, method: str) -> set[st
         for found in dev
         if found.cell.rung == rung
         and found.cell.method == method
-        and found.cell.role in SEARCHED
+        and found.cell.role in (*SEARCHED, "screen")
         and found.status in ("ok", "pruned")
     }
 

@@ -211,6 +211,24 @@ class Mistakes(Record):
     """Ids of items whose reference several options contradict with one and the same answer."""
 
 
+class LedgerRow(Record):
+    """What a method took on a rung, test split included."""
+
+    rung: str
+    method: str
+    n_cells: int
+    planned_s: float
+    """Wall seconds in one worker that the plan predicted for this method's cells."""
+    wall_s: float
+    cpu_s: float
+    train_tokens: int
+    input_tokens: int
+    output_tokens: int
+    flops: float
+    """By the closed forms of `knowledge.cost`, every prompt counted whole."""
+    peak_memory_bytes: int
+
+
 class Report(Record):
     """Everything that a run found; a published, versioned contract."""
 
@@ -237,6 +255,8 @@ class Report(Record):
     planned_seconds: float
     cost: Cost
     """Sum over all cells measured."""
+    ledger: tuple[LedgerRow, ...] = ()
+    """The same by rung and method; none in reports from before it was kept."""
     cells: dict[str, int]
     """Number of cells by status."""
     not_run: tuple[str, ...] = ()

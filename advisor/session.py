@@ -271,7 +271,8 @@ def final_cells(
             continue
         runs, _ = chosen_runs(dev, option.rung, option.method)
         for run in runs:
-            changes = {"split": "test", "n_eval": n_test, "role": "final"}
+            changes: Json = {"split": "test", "n_eval": n_test, "role": "final"}
+            changes["taken_over"] = None
             if option.method in TRAINED:
                 changes["adapter"] = run.key
             cells.setdefault(option.rung, []).append(run.cell.model_copy(update=changes))

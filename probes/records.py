@@ -124,6 +124,13 @@ class Estimate(Record):
     """
 
 
+class TakenOver(Record):
+    """An earlier cell on the first items of the same split, whose answers are taken over."""
+
+    key: str
+    n_items: int
+
+
 class Cell(Record):
     """One thing to measure: a method on a rung, trained on so much, seen through one split."""
 
@@ -139,10 +146,12 @@ class Cell(Record):
     n_eval: int
     """How many items of the split are answered, in the frozen order of the split."""
     seed: int = 0
-    role: Literal["baseline", "search", "tune", "curve", "repeat", "diagnostic", "final"]
-    """Why it is measured; not part of the key."""
+    role: Literal["baseline", "screen", "search", "tune", "curve", "repeat", "diagnostic", "final"]
+    """Why it is measured; not part of the key. A `screen` is on some of the items only."""
     adapter: str | None = None
     """Key of the cell whose saved adapter is evaluated, in place of training one."""
+    taken_over: TakenOver | None = None
+    """What of its items was answered before, at the same settings."""
 
 
 class Cost(Record):

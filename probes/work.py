@@ -116,12 +116,13 @@ def work_of(cell: Cell, situation: Situation) -> Work:
     samples = int(params.get("samples", 1))
     written = situation.tokens_per_output + int(params.get("steps_tokens", 0))
     kept = samples * (prompt + written + shared / SHARED_COST)
-    batches = math.ceil(cell.n_eval * kept / BATCH_TOKENS)
+    n_items = cell.n_eval - (cell.taken_over.n_items if cell.taken_over else 0)
+    batches = math.ceil(n_items * kept / BATCH_TOKENS)
     if params.get("decoding") == "choices":
-        answers = cell.n_eval * max(1, len(situation.labels)) * LABEL_TOKENS
+        answers = n_items * max(1, len(situation.labels)) * LABEL_TOKENS
         calls = batches * 2
     else:
-        answers = cell.n_eval * samples * written
+        answers = n_items * samples * written
         calls = batches * written
     epochs = 0 if cell.adapter else int(params.get("epochs", 0))
     checks = max(0, epochs - 1) if "prune_below" in params else 0
@@ -130,7 +131,7 @@ def work_of(cell: Cell, situation: Situation) -> Work:
         train_tokens=round(cell.n_train * trained * epochs),
         all_weights=epochs > 0 and params.get("trainable") == "all",
         train_steps=math.ceil(cell.n_train / 16) * epochs,
-        prefill_tokens=round((cell.n_eval * prompt + shared) * check_share),
+        prefill_tokens=round((n_items * prompt + shared) * check_share),
         output_tokens=round(answers * check_share),
         forward_calls=round(calls * check_share),
     )

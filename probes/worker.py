@@ -83,6 +83,8 @@ class Job:
     key: str
     request: Request
     examples: Sequence[Example]
+    known: Sequence[Prediction]
+    """What is taken over of an earlier cell; the request asks for the other items only."""
     history: list[Json]
     """What its checkpoints saw, filled while it trains."""
 
@@ -91,7 +93,7 @@ class Worker:
     """One rung's model beside the frozen data of the run."""
 
     def __init__(self, run_folder: Path, rung: str) -> None:
-        store = RunStore.open(run_folder)
+        self.store = store = RunStore.open(run_folder)
         self.setup = _frozen(store, f"rung-{rung}", RungSetup)
         self.spec = _frozen(store, "spec", TaskSpec)
         self.splits = _frozen(store, "splits", Splits)
@@ -140,17 +142,20 @@ class Worker:
                 cost=watch.cost(Answers(predictions=[]), share=share),
             )
             return failed.model_dump()
+        cost = watch.cost(found, share=share)
         found.history += job.history
+        found.predictions = [*job.known, *found.predictions]
         too_long = sum(answer.output_tokens == 0 for answer in found.predictions)
         if too_long:
             found.history.append({"items_too_long": too_long})
-        return self._measured(job, found, watch.cost(found, share=share)).model_dump()
+        return self._measured(job, found, cost).model_dump()
 
     def _job(
         self, model: LanguageModel, told: Json, progress: Callable[[float, float, str], None]
     ) -> Job:
         cell = Cell.model_validate_json(told["cell"])
         examples: Sequence[Example] = getattr(self.splits, cell.split)[: cell.n_eval]
+        known = self._known(cell, examples)
         history: list[Json] = []
         load, save = told.get("load_adapter"), told.get("save_adapter")
         request = Request(
@@ -160,7 +165,7 @@ class Worker:
             instruction=self.spec.instruction,
             labels=self.setup.labels,
             train=self.splits.train[: cell.n_train],
-            items=[example.item for example in examples],
+            items=[example.item for example in examples[len(known) :]],
             max_new_tokens=longest_answer(model, self.splits.train),
             progress=progress,
             library=self.library,
@@ -169,7 +174,17 @@ class Worker:
             load_adapter=Path(load) if load else None,
             save_adapter=Path(save) if save else None,
         )
-        return Job(told["key"], request, examples, history)
+        return Job(told["key"], request, examples, known, history)
+
+    def _known(self, cell: Cell, examples: Sequence[Example]) -> Sequence[Prediction]:
+        """The answers that the cell takes over: those to its first items, in their order."""
+        if cell.taken_over is None:
+            return ()
+        earlier = self.store.measurement(cell.taken_over.key)
+        if earlier is None:
+            raise FileNotFoundError(f"the answers of {cell.taken_over.key[:12]} are not there")
+        known = {prediction.item_id: prediction for prediction in earlier.predictions}
+        return [known[example.item.id] for example in examples[: cell.taken_over.n_items]]
 
     def _checkpoint(
         self, cell: Cell, examples: Sequence[Example], history: list[Json]

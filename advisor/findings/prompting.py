@@ -53,6 +53,7 @@ def form_limited(evidence: Evidence) -> list[Finding]:
             for cell in evidence.dev
             if cell.cell.rung == rung
             and cell.cell.method in PROMPTS
+            and cell.cell.role != "screen"
             and cell.cell.params.get("decoding") == "generate"
             and cell.content is not None
         ]

@@ -17,6 +17,7 @@ from advisor.mistakes import mistakes_of
 from advisor.needs import STALE
 from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from advisor.report.inputs import Inputs, dev_measurements
+from advisor.report.ledger import ledger
 from knowledge.errors import UserError
 from probes.documents import Documents
 from probes.methods import METHODS, wanted
@@ -106,6 +107,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,
         cost=_total(inputs.measurements),
+        ledger=tuple(ledger(inputs.measurements, inputs.plan, inputs.cards)),
         cells=dict(sorted(Counter(found.status for found in inputs.measurements).items())),
         not_run=tuple(_not_run(inputs)),
         provenance=_provenance(inputs, finished),

@@ -214,12 +214,16 @@ def method(name: str) -> Method:
 
 
 def best(measurements: Sequence[Measurement]) -> Measurement | None:
-    """The measurement of highest quality, None where all failed.
+    """The measurement of highest quality on all of the items, None where all failed.
 
     Of equals the one with the shorter prompts, then the first by its parameters' text: an order
     that does not depend on when they were measured.
     """
-    usable = [found for found in measurements if found.quality is not None and found.status == "ok"]
+    usable = [
+        found
+        for found in measurements
+        if found.quality is not None and found.status == "ok" and found.cell.role != "screen"
+    ]
     return min(
         usable,
         key=lambda found: (

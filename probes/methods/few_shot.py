@@ -7,26 +7,28 @@ from collections.abc import Sequence
 
 from probes.asking import ask, put
 from probes.methods import Answers, Known, Proposals, Request, Situation, best
-from probes.records import Cell, Example, Item
+from probes.methods.screening import screened
+from probes.records import Cell, Example, Item, Json
 
 
 def propose(situation: Situation, known: Known) -> Proposals:
-    """Every k by random and by nearest examples; the best again with fresh seeds and decoding."""
-    tried = yield [
-        _cell(situation, shots, selection)
+    """Every k by random and by nearest examples, screened; the best again constrained, reseeded."""
+    settings = [
+        _cell(situation, _params(shots, selection))
         for shots in affordable_shots(situation)
         for selection in ("random", "nearest")
     ]
+    tried = yield from screened(situation, settings)
     winner = best(tried)
     if winner is None:
         return
     if situation.labels:
         constrained = winner.cell.params | {"decoding": "choices"}
-        again = yield [winner.cell.model_copy(update={"params": constrained})]
+        again = yield [_cell(situation, constrained)]
         winner = best([winner, *again]) or winner
     if winner.cell.params["selection"] == "random":
         yield [
-            winner.cell.model_copy(update={"seed": situation.seed + run, "role": "repeat"})
+            _cell(situation, winner.cell.params, role="repeat", seed=situation.seed + run)
             for run in range(1, situation.battery.seeds)
         ]
 
@@ -38,14 +40,17 @@ def affordable_shots(situation: Situation) -> list[int]:
     return [k for k in situation.battery.shots if k * per_shot <= room and k <= situation.n_train]
 
 
-def _cell(situation: Situation, shots: int, selection: str) -> Cell:
-    params = {
+def _params(shots: int, selection: str) -> Json:
+    return {
         "shots": shots,
         "selection": selection,
         "decoding": "generate",
         "list_labels": False,
     }
-    return situation.cell("few_shot", "search", params=params, n_train=situation.n_train)
+
+
+def _cell(situation: Situation, params: Json, role: str = "search", **changes: object) -> Cell:
+    return situation.cell("few_shot", role, params=params, n_train=situation.n_train, **changes)
 
 
 def answer(request: Request) -> Answers:

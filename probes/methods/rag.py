@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from probes.asking import ask, put
 from probes.methods import Answers, Known, Proposals, Request, Situation, best
 from probes.methods.few_shot import choose_shots
+from probes.methods.screening import screened
 from probes.prompt import with_context
 from probes.records import Cell, Example, Json, Passage
 
@@ -23,15 +24,15 @@ def propose(situation: Situation, known: Known) -> Proposals:
     """Every k by BM25; the best k by the other searches; then with examples, and constrained."""
     if not situation.n_passages:
         return
-    tried = yield [_cell(situation, params) for params in first_settings(situation)]
+    settings = [_cell(situation, params) for params in first_settings(situation)]
+    tried = yield from screened(situation, settings)
     winner = best([found for found in tried if found.cell.params["context"] == "retrieved"])
     if winner is None:
         return
     others = [name for name in situation.retrievers if name != "bm25"]
     if others:
-        tried = tried + (
-            yield [_cell(situation, winner.cell.params | {"retriever": name}) for name in others]
-        )
+        settings = [_cell(situation, winner.cell.params | {"retriever": name}) for name in others]
+        tried = [*tried, *(yield settings)]
     winner = best(tried) or winner
     refined = [with_shots(winner.cell.params)] if shots_fit(situation, winner.cell.params) else []
     if situation.labels:

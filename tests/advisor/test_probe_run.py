@@ -20,7 +20,7 @@ from probes.store import RunStore
 
 MINUTES = "0.6"
 """Buys the smallest battery for a tiny model."""
-TIME_FIELDS = ("cost", "provenance")
+TIME_FIELDS = ("cost", "ledger", "provenance")
 
 
 def make_task(folder: Path, model: Path) -> Path:
@@ -188,3 +188,30 @@ def test_killed_parent_leaves_nobody_and_resumes_to_the_same_figures(
     ours, theirs = figures(report(mine)), figures(report(spec))
     assert ours["options"] == theirs["options"]
     assert ours["advice"] == theirs["advice"]
+
+
+def test_a_cell_takes_over_what_was_answered_before(done: Done) -> None:
+    """Half of the answers from the store, half anew: the same figures, and half of the tokens."""
+    from probes.records import TakenOver
+    from probes.worker import Worker
+
+    spec, _ = done
+    store = RunStore.open(run_folder(spec))
+    whole = next(m for m in store.measurements() if m.cell.role == "baseline")
+    n_known = whole.cell.n_eval // 2
+    cell = whole.cell.model_copy(update={"taken_over": TakenOver(key=whole.key, n_items=n_known)})
+    told = Worker(store.folder, whole.cell.rung).handle(
+        {"cells": [{"key": "k", "cell": cell.model_dump_json()}]}, lambda *_: None
+    )
+    (found,) = told["measurements"]
+    assert found["quality"] == whole.model_dump()["quality"]
+    assert [p["text"] for p in found["predictions"]] == [p.text for p in whole.predictions]
+    assert 0 < found["cost"]["input_tokens"] < 0.7 * whole.cost.input_tokens
+
+
+def test_the_ledger_adds_up(done: Done) -> None:
+    found = Report.model_validate(report(done[0]), strict=False)
+    assert sum(row.n_cells for row in found.ledger) == sum(found.cells.values())
+    assert sum(row.train_tokens for row in found.ledger) == found.cost.train_tokens > 0
+    assert sum(row.wall_s for row in found.ledger) == pytest.approx(found.cost.wall_s, abs=0.5)
+    assert all(row.flops > 0 and row.planned_s > 0 for row in found.ledger)

@@ -16,7 +16,18 @@ from probes.methods.rag import retrieved_params, with_shots
 from probes.methods.steps import steps_params
 from probes.models import Conversation, Progress
 from probes.prompt import conversation, with_context, with_labels
-from probes.records import Cell, Estimate, Example, Item, Measurement, Passage, Prediction, Turn
+from probes.records import (
+    Cell,
+    Estimate,
+    Example,
+    Item,
+    Measurement,
+    Passage,
+    Prediction,
+    Score,
+    TakenOver,
+    Turn,
+)
 from probes.retrieval import Library
 
 BATTERY = BATTERIES[2]
@@ -101,6 +112,38 @@ def test_proposals_stay_on_dev_and_within_the_data(name: str) -> None:
         assert cell.n_eval == 80
         assert cell.n_train <= 200
         assert Cell.model_validate_json(cell.model_dump_json()) == cell
+
+
+def test_prompts_of_a_large_model_are_screened_on_some_of_the_items() -> None:
+    """Who is clearly worse leaves, who stays takes its answers along, the winner has seen all."""
+    situated = situation(n_params=10**9, n_dev=200)
+    proposals = method("few_shot").propose(situated, {})
+    batches = [next(proposals)]
+    while batches[-1][0].role == "screen":
+        batches.append(proposals.send([answered(cell) for cell in batches[-1]]))
+    assert [cells[0].n_eval for cells in batches] == [30, 60, 120, 200]
+    assert [cells[0].role for cells in batches] == ["screen", "screen", "screen", "search"]
+    assert len(batches[0]) > len(batches[-1])
+    assert {cell.params["selection"] for cell in batches[-1]} == {"nearest"}
+    assert all(cell.taken_over is None for cell in batches[0])
+    assert all(
+        cell.taken_over == TakenOver(key=f"{cell.params['shots']} nearest 120", n_items=120)
+        for cell in batches[-1]
+    )
+    (constrained,) = proposals.send([answered(cell) for cell in batches[-1]])
+    assert (constrained.taken_over, constrained.n_eval) == (None, 200)
+
+
+def answered(cell: Cell) -> Measurement:
+    """Nearest examples are right on nine of ten items, random ones on one of three."""
+    share = 10 if cell.params["selection"] == "nearest" else 3
+    right = [float(at % share > 0 if share == 10 else at % share == 0) for at in range(cell.n_eval)]
+    scores = tuple(
+        Score(item_id=f"i{at}", form=True, content=value, quality=value)
+        for at, value in enumerate(right)
+    )
+    key = f"{cell.params['shots']} {cell.params['selection']} {cell.n_eval}"
+    return pretend(cell).model_copy(update={"scores": scores, "key": key})
 
 
 @pytest.mark.parametrize("name", METHODS)
