@@ -13,7 +13,7 @@ from probes.records import Cell, Measurement, TakenOver
 from probes.sequential import dominated
 from probes.work import work_of
 
-SHARES = (0.15, 0.3, 0.6)
+SHARES = (0.1, 0.2, 0.4, 0.7)
 """Of the dev items, after which the settings are compared."""
 MIN_ITEMS = 16
 LEAST_FLOPS = 2e11

@@ -121,13 +121,13 @@ def test_prompts_of_a_large_model_are_screened_on_some_of_the_items() -> None:
     batches = [next(proposals)]
     while batches[-1][0].role == "screen":
         batches.append(proposals.send([answered(cell) for cell in batches[-1]]))
-    assert [cells[0].n_eval for cells in batches] == [30, 60, 120, 200]
-    assert [cells[0].role for cells in batches] == ["screen", "screen", "screen", "search"]
+    assert [cells[0].n_eval for cells in batches] == [20, 40, 80, 140, 200]
+    assert [cells[0].role for cells in batches] == ["screen"] * 4 + ["search"]
     assert len(batches[0]) > len(batches[-1])
     assert {cell.params["selection"] for cell in batches[-1]} == {"nearest"}
     assert all(cell.taken_over is None for cell in batches[0])
     assert all(
-        cell.taken_over == TakenOver(key=f"{cell.params['shots']} nearest 120", n_items=120)
+        cell.taken_over == TakenOver(key=f"{cell.params['shots']} nearest 140", n_items=140)
         for cell in batches[-1]
     )
     (constrained,) = proposals.send([answered(cell) for cell in batches[-1]])
