@@ -137,6 +137,7 @@ def models_of(prepared: Prepared, kind: type[HfModel]) -> dict[str, HfModel]:
 def public_tools() -> Iterator[None]:
     """Trained cells by HF Trainer and PEFT, one by one."""
     with ExitStack() as stack:
+        stack.enter_context(patch("probes.methods.tuning.HALVED_TRIALS", 10**9))
         for name in ("answer", "answer_together"):
             stack.enter_context(patch(f"probes.methods.trained.{name}", getattr(public, name)))
         stack.enter_context(patch("probes.worker.answer_together", public.answer_together))
@@ -156,6 +157,12 @@ def sides(prepared: Prepared, *, ablate: bool) -> Iterator[tuple[str, Callable[[
     if ablate:
         yield "ours, no stacks", lambda: run(prepared, ours, stacked=False)
         yield "ours, generate", lambda: run(prepared, theirs)
+
+        def on_all_data() -> Run:
+            with patch("probes.methods.tuning.HALVED_TRIALS", 10**9):
+                return run(prepared, ours)
+
+        yield "ours, no halving", on_all_data
 
 
 def rows(

@@ -25,6 +25,12 @@ one setting says little: the same setting varied by tens of points over seeds on
 GROUP = 4
 """Trials asked at once, to be trained side by side; TPE pretends a result for those under way
 (constant liar, Ginsbourger et al., 2010)."""
+HALVED_TRIALS = 4
+"""Trials from which on the search runs on a share of the data and only the best go on to all of it:
+synchronous halving (Jamieson & Talwalkar, 2016) with two rungs, as more of them added little
+(Egele et al., 2404.04111)."""
+HALVED_SHARE, LEAST_EXAMPLES = 0.25, 100
+"""That share of the training data, and the examples that it must have at least."""
 WARM_UP_TRIALS = 3
 """Trials that run to their end before any can be pruned."""
 
@@ -85,6 +91,7 @@ def _tune(
 ) -> Generator[list[Cell], list[Measurement], Json | None]:
     """Ask a group, measure it, tell: the same measurements always lead to the same trials.
 
+    Many trials run on a share of the data, and the best of them again on all of it.
     The study lives in memory and is filled from the measurements that the driver sends, which come
     from the store when they are there. Trials are pruned by the median rule (Golovin et al.,
     Vizier, 2017): the bar for each epoch is part of the cell, so that its outcome depends on
@@ -95,7 +102,7 @@ def _tune(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(seed=situation.seed, n_startup_trials=4)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    epochs = passes(situation)
+    epochs, n_train = passes(situation), n_searched(situation, space)
     study.enqueue_trial(_first_trial(space, epochs))
     finished: list[Measurement] = []
     while len(finished) < space.n_trials:
@@ -104,7 +111,7 @@ def _tune(
         for trial in trials:
             params = _suggest(trial, space, epochs)
             params["prune_below"] = _bars(finished, int(params["epochs"]))
-            cells.append(_cell(situation, space, "tune", params, n_train=situation.n_train, run=0))
+            cells.append(_cell(situation, space, "tune", params, n_train=n_train, run=0))
         measured = yield cells
         for trial, found in zip(trials, measured, strict=True):
             _tell(study, trial, found)
@@ -112,11 +119,22 @@ def _tune(
     return (yield from _confirm(situation, space, finished))
 
 
+def n_searched(situation: Situation, space: Space) -> int:
+    """Training examples of each trial of the search."""
+    share = round(HALVED_SHARE * situation.n_train)
+    halved = space.n_trials >= HALVED_TRIALS and share >= LEAST_EXAMPLES
+    return share if halved else situation.n_train
+
+
 def _confirm(
     situation: Situation, space: Space, finished: Sequence[Measurement]
 ) -> Generator[list[Cell], list[Measurement], Json | None]:
-    """The setting of the best mean of two runs among the best trials; None where all failed."""
-    confirmed = min(situation.battery.confirmed, space.n_trials)
+    """The setting that does best on all the data among the best trials; None where all failed.
+
+    By the mean of two runs where the trials were on all the data already.
+    """
+    halved = n_searched(situation, space) < situation.n_train
+    confirmed = max(2 * halved, min(situation.battery.confirmed, space.n_trials))
     top = sorted(
         (found for found in finished if found.status == "ok" and found.quality),
         key=lambda found: -_quality(found),
@@ -131,7 +149,8 @@ def _confirm(
         for params in settings
     ]
     means = [
-        (_quality(first) + _quality(second)) / 2 for first, second in zip(top, again, strict=True)
+        _quality(second) if halved else (_quality(first) + _quality(second)) / 2
+        for first, second in zip(top, again, strict=True)
     ]
     return settings[means.index(max(means))]
 
