@@ -164,11 +164,16 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
 
 
 def _situations(prepared: Prepared) -> dict[str, Situation]:
-    """Each rung's situation, the largest rung first: the longest job should not start last."""
+    """Each rung's situation in the order of running.
+
+    Side by side the largest rung comes first, since the longest job should not start last; one
+    after the other the smallest does, since it has figures to show soonest.
+    """
     battery, memory_bytes = prepared.plan.battery, prepared.memory_bytes
+    rungs = prepared.rungs if prepared.plan.workers == 1 else reversed(prepared.rungs)
     return {
         rung.ref.name: situation_of(prepared.task.question, rung, battery, memory_bytes)
-        for rung in reversed(prepared.rungs)
+        for rung in rungs
     }
 
 

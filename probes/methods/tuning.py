@@ -97,6 +97,8 @@ def _tune(
     Vizier, 2017): the bar for each epoch is part of the cell, so that its outcome depends on
     nothing else.
     """
+    if space.n_trials == 1:  # nothing to choose between
+        return _settings(space, _first_trial(space, passes(situation)))
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -176,12 +178,18 @@ def _first_trial(space: Space, epochs: Sequence[int]) -> Json:
 
 def _suggest(trial: optuna.Trial, space: Space, epochs: Sequence[int]) -> Json:
     rate = trial.suggest_float("learning_rate", space.centre / 4, space.centre * 4, log=True)
-    params: Json = {"learning_rate": float(f"{rate:.3g}")}
+    searched: Json = {"learning_rate": rate}
     if space.ranks:
-        params["rank"] = trial.suggest_categorical("rank", list(space.ranks))
-    params["epochs"] = trial.suggest_categorical("epochs", list(epochs))
+        searched["rank"] = trial.suggest_categorical("rank", list(space.ranks))
+    searched["epochs"] = trial.suggest_categorical("epochs", list(epochs))
+    return _settings(space, searched)
+
+
+def _settings(space: Space, searched: Json) -> Json:
+    """Everything that a cell needs to know, the learning rate to three digits."""
     plain: Json = {"batch_size": BATCH_SIZE, "decoding": "generate", "list_labels": False}
-    return params | plain | space.fixed
+    rate = float(f"{searched['learning_rate']:.3g}")
+    return searched | plain | space.fixed | {"learning_rate": rate}
 
 
 def _tell(study: optuna.Study, trial: optuna.Trial, measured: Measurement) -> None:
