@@ -19,10 +19,8 @@ from advisor.records import Comparison, DataSummary, Option, Provenance, Report
 from advisor.report.inputs import Inputs, dev_measurements
 from advisor.report.ledger import ledger
 from knowledge.errors import UserError
-from probes.documents import Documents
 from probes.methods import METHODS, wanted
 from probes.records import Cost, Example, Measurement
-from probes.retrieval_health import RetrievalHealth, retrieval_health
 from probes.stats import minimum_detectable_difference
 from probes.store import canonical_json
 from probes.summary import is_item_mean
@@ -60,15 +58,6 @@ def _evidence(
     )
 
 
-def _health(documents: Documents) -> RetrievalHealth | None:
-    """The documents' health without the words of their passages."""
-    if not documents.passages:
-        return None
-    health = retrieval_health(documents.passages)
-    blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
-    return health.model_copy(update={"confusable": blank})
-
-
 def build_report(inputs: Inputs, *, finished: str) -> Report:
     """The report of a run.
 
@@ -102,7 +91,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         comparisons=tuple(_named(row, spec) for row in comparisons),
         findings=tuple(told),
         mistakes=mistakes_of(chosen, runs, examples, inputs.documents, inputs.labels),
-        retrieval=_health(inputs.documents),
+        retrieval=inputs.health,
         curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,

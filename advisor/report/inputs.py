@@ -12,6 +12,7 @@ from probes.documents import Documents
 from probes.plan import Plan, label_set
 from probes.record import Record
 from probes.records import Example, Json, Measurement, Splits
+from probes.retrieval_health import RetrievalHealth, retrieval_health
 from probes.store import RunStore, canonical_json
 from probes.task import TaskSpec
 
@@ -34,6 +35,8 @@ class Inputs:
     finalists: Sequence[str]
     """Options declared for the test split; none before that."""
     test_openings: Sequence[Json]
+    health: RetrievalHealth | None = None
+    """How well the documents can be searched; None where there are none."""
 
     @classmethod
     def of(cls, store: RunStore) -> Inputs:
@@ -44,12 +47,13 @@ class Inputs:
         """
         spec = _frozen(store, "spec", TaskSpec)
         origin = store.frozen("origin") or {}
+        documents = _frozen(store, "documents", Documents)
         cards = [ModelCard.model_validate(card) for card in origin["cards"]]
         return cls(
             run=store.folder.name,
             spec=spec,
             splits=_frozen(store, "splits", Splits),
-            documents=_frozen(store, "documents", Documents),
+            documents=documents,
             plan=_frozen(store, "plan", Plan),
             origin=origin,
             cards={card.name: card for card in cards},
@@ -57,6 +61,7 @@ class Inputs:
             measurements=store.measurements(),
             finalists=(store.frozen("finalists") or {}).get("options", []),
             test_openings=store.test_openings(),
+            health=_health(store, documents),
         )
 
     @property
@@ -80,3 +85,15 @@ def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
         (found for found in measurements if found.cell.split == "dev"),
         key=lambda found: (canonical_json(found.cell.model_dump(mode="json")), found.key),
     )
+
+
+def _health(store: RunStore, documents: Documents) -> RetrievalHealth | None:
+    """The documents' health without the words of their passages; computed once for a run."""
+    if not documents.passages:
+        return None
+    if store.frozen("retrieval-health") is None:
+        health = retrieval_health(documents.passages)
+        blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
+        found = health.model_copy(update={"confusable": blank})
+        store.freeze("retrieval-health", found.model_dump(mode="json"))
+    return _frozen(store, "retrieval-health", RetrievalHealth)
