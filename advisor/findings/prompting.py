@@ -103,7 +103,7 @@ def steps_help(evidence: Evidence) -> list[Finding]:
 def sampling_limited(evidence: Evidence) -> list[Finding]:
     """Rungs where the right answer is often among the samples and not the one that is chosen.
 
-    pass@k less the best single answer of the same prompt: what a perfect chooser would gain.
+    pass@k less the best option of the rung, tuned ones too: what a perfect chooser would gain.
     """
     found = []
     for rung in evidence.rungs:
@@ -114,8 +114,7 @@ def sampling_limited(evidence: Evidence) -> list[Finding]:
         names = sorted((name for name in run.figures if name.startswith("pass@")), key=_depth)
         if len(names) < 2:
             continue
-        greedy = [o for m in ("zero_shot", "steps", "rag") if (o := evidence.option(rung, m))]
-        single = max([vote, *greedy], key=lambda option: option.quality.value)
+        single = evidence.best_option(rung) or vote
         most = run.figures[names[-1]]
         if _distinct_answers(evidence) <= FEW_ANSWERS * _depth(names[-1]):
             continue  # among few answers some sample is right by chance

@@ -402,6 +402,12 @@ def test_optimism_of_a_prompt_chosen_elsewhere_is_inherited(measurement: Make) -
     assert n_tried == 2  # the vote and the zero-shot prompt that it was chosen from
 
 
+def test_samples_that_stay_below_a_tuned_model_limit_nothing(measurement: Make) -> None:
+    shares = SAMPLING | {("small", "lora"): (0.78, 0.78)}
+    assert "sampling-limited" in kinds(lab(measurement, SAMPLING), spec())
+    assert "sampling-limited" not in kinds(lab(measurement, shares), spec())
+
+
 def test_the_best_of_hopeless_options_is_the_one_of_highest_quality(measurement: Make) -> None:
     shares = {("small", "lora"): (0.05, 0.05), ("small", "rag"): (0.15,)}
     verdict, top = decide.choose(options_of(lab(measurement, shares), spec()), spec())
