@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 PASSES_BY_SIZE = ((200_000, 4), (SMALL, 2))
 """(parameters up to which, factor of the battery's passes): tiny models need more of them, and each
 costs little: pocket-xs on ticket routing had .72 in one probe after 4 to 8 passes (results/LOG.md)
-and has 1.00 after 16 (results/pocket/truth.md); models of 100M and more are usually done after 1 to 4."""
+and has 1.00 after 16 (results/pocket/truth.md). Models of 100M and more are usually done after 1 to
+4."""
 BATCH_SIZE = 16
 CONFIRMING_RUN = 1000
 """Seed offset of the second run of the best trials; the best mean of two runs is chosen. One run of
