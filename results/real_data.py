@@ -24,7 +24,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"
 N_INTENTS = 12
-N_PROBLEMS = 200
+N_PROBLEMS, SOLUTION_CHARS = 240, 160
 Rows = list[dict[str, Any]]
 
 
@@ -95,9 +95,10 @@ def xquad(folder: Path) -> dict[str, Any]:
 
 
 def gsm8k(folder: Path) -> dict[str, Any]:
-    """The first word problems with their worked solutions; the number behind #### is scored."""
+    """The first word problems of short solutions; the number behind #### is scored."""
     lines = (DATA / "gsm8k" / "train_first3000.jsonl").read_text(encoding="utf-8").splitlines()
-    problems = [json.loads(line) for line in lines[:N_PROBLEMS]]
+    problems = [json.loads(line) for line in lines]
+    problems = [each for each in problems if len(each["answer"]) <= SOLUTION_CHARS][:N_PROBLEMS]
     write_rows(
         folder / "data.jsonl",
         [{"input": each["question"], "output": each["answer"]} for each in problems],
