@@ -17,9 +17,9 @@ from probes.record import Record
 from probes.records import Cell
 
 BATCH_TOKENS = 12_288
-"""Tokens of one evaluation batch, padding counted. Tiny models do not mind its size (3,072 to 24,576
-within 10 %); larger ones read their weights once a step whatever the rows. Part of every cell's key:
-the size of a batch can change a greedy answer in its last bit."""
+"""Tokens of one evaluation batch, padding counted. Tiny models hardly mind its size (3,072 to
+24,576); larger ones read their weights once a step whatever the rows. Part of every cell's key: the
+size of a batch can change a greedy answer in its last bit."""
 SHARED_COST = 2
 """Tokens of the start that all prompts share, read once, for which a batch pays as for one."""
 MICRO_TOKENS = 4096
