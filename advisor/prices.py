@@ -29,12 +29,12 @@ def price(runs: Sequence[Measurement], card: ModelCard, spec: TaskSpec, machine:
     trained = sum(run.cost.train_tokens for run in runs) / len(runs)
     whole = runs[0].cell.method == "full"
     flops = training_flops(card.n_params, round(trained), all_weights=whole)
-    tokens = sum(run.cost.input_tokens + run.cost.output_tokens for run in runs)
-    answers = sum(len(run.predictions) for run in runs)
+    answers = [answer for run in runs for answer in run.predictions]  # taken over ones as well
+    tokens = sum(answer.input_tokens + answer.output_tokens for answer in answers)
     return Price(
         training_usd=usd(flops / (machine.tflops * 1e12 * SERVING_UTILISATION), machine),
         serving_usd_per_month=serving_usd_per_month(
-            card.n_params, tokens / max(1, answers), spec.needs.requests_per_month, machine
+            card.n_params, tokens / max(1, len(answers)), spec.needs.requests_per_month, machine
         ),
         machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
         f" ({machine.price.checked if machine.price else 'no price'}),"

@@ -212,10 +212,11 @@ class Mistakes(Record):
 
 
 class LedgerRow(Record):
-    """What a method took on a rung, test split included."""
+    """What a method took on a rung."""
 
     rung: str
     method: str
+    """`final` for the finalists' answers to the test split."""
     n_cells: int
     planned_s: float
     """Wall seconds in one worker that the plan predicted for this method's cells."""
@@ -225,7 +226,7 @@ class LedgerRow(Record):
     input_tokens: int
     output_tokens: int
     flops: float
-    """By the closed forms of `knowledge.cost`, every prompt counted whole."""
+    """Estimated from the tokens by the closed forms of `knowledge.cost`, every prompt whole."""
     peak_memory_bytes: int
 
 

@@ -13,7 +13,7 @@ from advisor.prepare import Prepared, now
 from advisor.records import Option
 from advisor.report.build import build_report
 from advisor.report.files import write_report
-from advisor.report.inputs import Inputs, dev_measurements
+from advisor.report.inputs import HEALTH, Inputs, dev_measurements
 from probes.driver import Driver, Limits, finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
@@ -21,6 +21,7 @@ from probes.methods import TRAINED, Proposals, Situation
 from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situation_of
 from probes.records import Cell, Event, Json, Measurement
+from probes.retrieval_health import retrieval_health
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
 from probes.work import group_size, planned
@@ -116,6 +117,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
         )
         yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
         yield from _open_test(prepared, store, driver)
+    _keep_health(prepared, store)
     inputs = Inputs.of(store)
     report = build_report(inputs, finished=now())
     write_report(store, report, inputs)
@@ -129,6 +131,16 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             "cost": report.cost.model_dump(mode="json"),
         },
     )
+
+
+def _keep_health(prepared: Prepared, store: RunStore) -> None:
+    """How well the documents can be searched, without their words; computed once for a run."""
+    passages = prepared.task.documents.passages
+    if passages and store.frozen(HEALTH) is None:
+        health = retrieval_health(passages)
+        blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
+        found = health.model_copy(update={"confusable": blank})
+        store.freeze(HEALTH, found.model_dump(mode="json"))
 
 
 def _publish_systems(

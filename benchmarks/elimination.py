@@ -72,7 +72,7 @@ def replay(scores: Floats, shares: Sequence[float]) -> tuple[float, list[int]]:
         answered = look
         if share < 1.0:
             seen = [scores[at, :look].tolist() for at in going]
-            lost = dominated(seen, alpha=ALPHA, margin=MARGIN)
+            lost = dominated(seen, n_begun=len(scores), alpha=ALPHA, margin=MARGIN)
             going = [candidate for at, candidate in enumerate(going) if at not in lost]
         if len(going) == 1 and shares is EVERY:
             break

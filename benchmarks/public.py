@@ -156,16 +156,16 @@ def answer(request: Request) -> Answers:
     model.model = tuned
     try:
         if request.load_adapter is None:
-            history, pruned = _trained(model, request)
+            history, pruned, n_tokens = _trained(model, request)
             if pruned is not None:
-                return Answers(predictions=pruned, pruned=True, history=history)
+                return Answers(pruned, pruned=True, history=history, train_tokens=n_tokens)
         else:
-            history = []
+            history, n_tokens = [], 0
         tuned.eval()
         found = ask(request, put(request, request.items))
         if request.save_adapter is not None:
             tuned.save_pretrained(request.save_adapter)
-        found.history = history
+        found.history, found.train_tokens = history, n_tokens
         return found
     finally:
         model.model = tuned.unload()
@@ -183,8 +183,10 @@ def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
     return found
 
 
-def _trained(model: PublicModel, request: Request) -> tuple[list[Json], list[Prediction] | None]:
-    """Train; what was seen at each epoch, and the checkpoint's answers where it was pruned."""
+def _trained(
+    model: PublicModel, request: Request
+) -> tuple[list[Json], list[Prediction] | None, int]:
+    """Train: what each epoch saw, the checkpoint's answers where it was pruned, and the tokens."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     examples, _ = fitting_examples(model, request)
@@ -230,7 +232,8 @@ def _trained(model: PublicModel, request: Request) -> tuple[list[Json], list[Pre
     if any(loss != loss for loss in losses):
         raise TrainingDiverged(0)
     history += [{"epoch": at, "loss": loss} for at, loss in enumerate(losses, start=1)]
-    return history, stopped[0] if stopped else None
+    n_tokens = len(losses) * sum(len(example.ids) for example in examples)
+    return history, stopped[0] if stopped else None, n_tokens
 
 
 def _row(example: TokenisedExample) -> Json:

@@ -16,16 +16,13 @@ from probes.stack import Adapter, Bank, new_adapter
 from probes.train import CLIP_NORM, Trainee, derived_seed
 
 
-def with_new_adapters(
-    bank: Bank, trainees: Sequence[Trainee], device: torch.device
-) -> Sequence[Trainee]:
-    """The trainees, each with the adapter that its cell asks for."""
+def give_adapters(bank: Bank, trainees: Sequence[Trainee], device: torch.device) -> None:
+    """Give each trainee the new adapter that its cell asks for."""
     for trainee in trainees:
         params, seed = trainee.request.cell.params, trainee.request.cell.seed
         rank, alpha = int(params["rank"]), float(params["alpha"])
         adapter = new_adapter(bank, rank=rank, alpha=alpha, seed=derived_seed(seed, "adapter"))
         trainee.adapter = Adapter(adapter.weights.to(device), rank, alpha)
-    return trainees
 
 
 class Rows:

@@ -17,6 +17,7 @@ from probes.methods import Battery, Proposals, Situation, method, observed, want
 from probes.record import Record
 from probes.records import Cell, Estimate, Example, Json, Measurement, Splits
 from probes.retrieval import available_retrievers
+from probes.summary import is_item_mean
 from probes.task import ModelRef, TaskSpec
 from probes.work import MICRO_TOKENS, PlannedCell, planned, speed_key
 
@@ -165,6 +166,7 @@ def situation_of(question: Question, rung: Rung, battery: Battery, memory_bytes:
         retrievers=available_retrievers() if passages else (),
         gold=documents.kind,
         methods=tuple(spec.methods),
+        independent=is_item_mean(spec) and not any(example.group for example in splits.dev),
         full_fits=rung.ref.quantization == "none"
         and rung.ref.dtype == "float32"  # without master weights bf16 rounds small steps away
         and full_training_peak_bytes(rung.card, tokens=MICRO_TOKENS) < memory_bytes / 2,

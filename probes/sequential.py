@@ -1,9 +1,9 @@
 """Sequential paired tests: evidence that may be looked at after every item and keeps its level.
 
-A bettor stakes shares of her wealth on the next difference being above the margin; if it is not so
-on average, her wealth exceeds 1 / alpha at any time with probability alpha at most (Ville's
-inequality; testing by betting: Waudby-Smith & Ramdas, JRSS B 2024, arXiv 2010.09686). Her stakes
-are an even mixture over a grid, so nothing is tuned on the data.
+A bettor stakes shares of her wealth on the next difference being above the margin. Where the mean
+is the margin or less and items are independent, her wealth ever exceeds 1 / alpha with probability
+alpha at most (Ville's inequality; testing by betting: Waudby-Smith & Ramdas, JRSS B 2024, arXiv
+2010.09686). Her stakes are an even mixture over a grid, so nothing is tuned on the data.
 """
 
 from __future__ import annotations
@@ -35,19 +35,23 @@ def log_wealth(differences: Sequence[float] | Floats, margin: float = 0.0) -> Fl
     return found
 
 
-def dominated(scores: Sequence[Sequence[float]], *, alpha: float, margin: float = 0.0) -> list[int]:
+def dominated(
+    scores: Sequence[Sequence[float]], *, n_begun: int, alpha: float, margin: float = 0.0
+) -> list[int]:
     """Candidates that another one beats, by all looks so far: their positions, worst first.
 
     Candidate i goes when for some j that stays "j is worse than i by `margin` or more" is refuted
-    at level alpha / (K - 1). Hence, over all looks, the best candidate goes while it is more than
-    `margin` ahead of all others with probability alpha at most: only its own K - 1 tests can err.
+    at level alpha / (n_begun - 1). Hence, over all looks, the best candidate goes while it is more
+    than `margin` ahead of all others with probability alpha at most: only its own tests can err.
 
     Args:
-        scores: (K, n) scores in [0, 1] of K candidates on the same n items, in one order.
+        scores: (K, n) scores in [0, 1] of the K candidates that are left, on the same n items in
+            one order.
+        n_begun: candidates at the first look.
         margin: loss that counts as none, in [0, 1).
     """
     table = np.asarray(scores, dtype=float)
-    bar = math.log(max(1, len(table) - 1) / alpha)
+    bar = math.log(max(1, n_begun - 1) / alpha)
     staying = sorted(range(len(table)), key=lambda at: (table[at].mean(), at))
     gone = []
     for worst in list(staying):

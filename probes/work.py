@@ -23,7 +23,8 @@ size of a batch can change a greedy answer in its last bit."""
 SHARED_COST = 2
 """Tokens of the start that all prompts share, read once, for which a batch pays as for one."""
 MICRO_TOKENS = 4096
-"""Tokens of one forward pass in training, padding counted; a batch is split to stay below."""
+"""Tokens of one forward pass in training for each adapter, padding counted; a batch is split to
+stay below."""
 GROUP_TOKENS = {"cpu": 2048, "cuda": 16_384}
 """Tokens of one training step up to which adapters are trained together. One thread of a Zen 4 core
 gained 1.5 times at 100k parameters, 1.1 at 350k and 1.05 at 1M with 2,500 tokens a step
@@ -117,6 +118,7 @@ def work_of(cell: Cell, situation: Situation) -> Work:
     samples = int(params.get("samples", 1))
     written = situation.tokens_per_output + int(params.get("steps_tokens", 0))
     kept = samples * (prompt + written + shared / SHARED_COST)
+    reads = 1 + samples * (params.get("chooser") == "likelihood")  # each sample is read again
     n_items = cell.n_eval - (cell.taken_over.n_items if cell.taken_over else 0)
     batches = math.ceil(n_items * kept / BATCH_TOKENS)
     if params.get("decoding") == "choices":
@@ -132,7 +134,7 @@ def work_of(cell: Cell, situation: Situation) -> Work:
         train_tokens=round(cell.n_train * trained * epochs),
         all_weights=epochs > 0 and params.get("trainable") == "all",
         train_steps=math.ceil(cell.n_train / 16) * epochs,
-        prefill_tokens=round((n_items * prompt + shared) * check_share),
+        prefill_tokens=round((n_items * prompt * reads + shared) * check_share),
         output_tokens=round(answers * check_share),
         forward_calls=round(calls * check_share),
     )

@@ -114,7 +114,8 @@ def sampling_limited(evidence: Evidence) -> list[Finding]:
         names = sorted((name for name in run.figures if name.startswith("pass@")), key=_depth)
         if len(names) < 2:
             continue
-        single = evidence.best_option(rung) or vote
+        single = evidence.best_option(rung)
+        assert single is not None  # the vote at least
         most = run.figures[names[-1]]
         if _distinct_answers(evidence) <= FEW_ANSWERS * _depth(names[-1]):
             continue  # among few answers some sample is right by chance

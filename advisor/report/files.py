@@ -44,6 +44,8 @@ def _items(store: RunStore) -> str:
     """One line for each answer on dev and test: cell, item, text, scores."""
     lines = []
     for found in store.measurements():
+        if found.cell.role == "screen":
+            continue  # taken over elsewhere, or of a setting that lost
         scores = {score.item_id: score for score in found.scores}
         for answer in found.predictions:
             score = scores[answer.item_id]

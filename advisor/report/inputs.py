@@ -12,11 +12,14 @@ from probes.documents import Documents
 from probes.plan import Plan, label_set
 from probes.record import Record
 from probes.records import Example, Json, Measurement, Splits
-from probes.retrieval_health import RetrievalHealth, retrieval_health
+from probes.retrieval_health import RetrievalHealth
 from probes.store import RunStore, canonical_json
 from probes.task import TaskSpec
 
 R = TypeVar("R", bound=Record)
+
+HEALTH = "retrieval-health"
+"""Under which the documents' health is kept with a run."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Inputs:
     """Options declared for the test split; none before that."""
     test_openings: Sequence[Json]
     health: RetrievalHealth | None = None
-    """How well the documents can be searched; None where there are none."""
+    """How well the documents can be searched; None where there are none, or before the end."""
 
     @classmethod
     def of(cls, store: RunStore) -> Inputs:
@@ -61,7 +64,7 @@ class Inputs:
             measurements=store.measurements(),
             finalists=(store.frozen("finalists") or {}).get("options", []),
             test_openings=store.test_openings(),
-            health=_health(store, documents),
+            health=_health(store),
         )
 
     @property
@@ -87,13 +90,7 @@ def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
     )
 
 
-def _health(store: RunStore, documents: Documents) -> RetrievalHealth | None:
-    """The documents' health without the words of their passages; computed once for a run."""
-    if not documents.passages:
+def _health(store: RunStore) -> RetrievalHealth | None:
+    if store.frozen(HEALTH) is None:
         return None
-    if store.frozen("retrieval-health") is None:
-        health = retrieval_health(documents.passages)
-        blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
-        found = health.model_copy(update={"confusable": blank})
-        store.freeze("retrieval-health", found.model_dump(mode="json"))
-    return _frozen(store, "retrieval-health", RetrievalHealth)
+    return _frozen(store, HEALTH, RetrievalHealth)

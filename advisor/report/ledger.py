@@ -10,31 +10,40 @@ from knowledge.cost import inference_flops, training_flops
 from knowledge.records import ModelCard
 from probes.methods import METHODS
 from probes.plan import Plan
-from probes.records import Measurement
+from probes.records import Cell, Measurement
 from probes.sinks import markdown
+
+FINAL = "final"
 
 
 def ledger(
     measurements: Sequence[Measurement], plan: Plan, cards: Mapping[str, ModelCard]
 ) -> list[LedgerRow]:
-    """A row for each rung and method, evaluations on the test split among them; rungs by size.
+    """A row for each rung and method that was planned or measured; rungs by size.
 
+    Evaluations on the test split are the row `final`: which options they are of is not planned.
     What the user's own systems answered cost nothing here and is left out.
     """
     spent: dict[tuple[str, str], list[Measurement]] = defaultdict(list)
     for found in measurements:
         if found.cell.rung in cards and found.cell.method in METHODS:
-            spent[found.cell.rung, found.cell.method].append(found)
+            spent[_place(found.cell)].append(found)
     predicted: dict[tuple[str, str], float] = defaultdict(float)
     for planned in plan.cells:
-        predicted[planned.cell.rung, planned.cell.method] += planned.seconds
-    order = list(METHODS)
+        predicted[_place(planned.cell)] += planned.seconds
+    order = [*METHODS, FINAL]
+    places = sorted(
+        spent.keys() | predicted.keys(),
+        key=lambda place: (cards[place[0]].n_params, order.index(place[1])),
+    )
     return [
-        _row(rung, method, runs, predicted[rung, method], cards[rung].n_params)
-        for (rung, method), runs in sorted(
-            spent.items(), key=lambda pair: (cards[pair[0][0]].n_params, order.index(pair[0][1]))
-        )
+        _row(rung, method, spent[rung, method], predicted[rung, method], cards[rung].n_params)
+        for rung, method in places
     ]
+
+
+def _place(cell: Cell) -> tuple[str, str]:
+    return cell.rung, FINAL if cell.role == "final" else cell.method
 
 
 def _row(
@@ -57,7 +66,7 @@ def _row(
         input_tokens=sum(cost.input_tokens for cost in costs),
         output_tokens=sum(cost.output_tokens for cost in costs),
         flops=float(f"{flops:.4g}"),
-        peak_memory_bytes=max(cost.peak_memory_bytes for cost in costs),
+        peak_memory_bytes=max((cost.peak_memory_bytes for cost in costs), default=0),
     )
 
 
@@ -89,7 +98,7 @@ def ledger_table(rows: Sequence[LedgerRow]) -> Iterator[str]:
     yield ""
     yield (
         f"Worker time was {took / max(0.1, planned):.2f} times what the plan predicted"
-        " (starting the workers apart). Operations by the closed form, every prompt counted whole:"
-        " what prompts share is read once, so fewer were run."
+        " (starting the workers apart). Operations are an estimate from the tokens by the closed"
+        " form: every prompt is counted whole, checkpoints and timed single requests are not."
     )
     yield ""

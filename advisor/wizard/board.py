@@ -12,6 +12,9 @@ from probes.methods import DIAGNOSTIC
 from probes.records import Estimate, Event
 from probes.systems import METHOD as EXISTING
 
+NO_STANDING = frozenset({"screen", "curve", "diagnostic"})
+"""Roles of cells that are on some of the data only, or no option."""
+
 Cell = Mapping[str, Any]
 """The payload of a cell that was started or is finished."""
 
@@ -130,7 +133,7 @@ class Board:
         return sorted(known, key=lambda row: order.index(row.rung) if row.rung in order else -1)
 
     def _standing(self, rung: str, method: str, cells: list[Cell]) -> Standing | None:
-        chosen = _settled([cell for cell in cells if cell["role"] not in ("curve", "diagnostic")])
+        chosen = _settled([cell for cell in cells if cell["role"] not in NO_STANDING])
         if not chosen:
             return None
         forms = [_figure(cell, "form") for cell in chosen if cell.get("form")]
@@ -144,7 +147,7 @@ class Board:
             method=method,
             quality=_together([_figure(cell, "quality") for cell in chosen]),
             form=_together(forms).value if forms else None,
-            tried=len(cells),
+            tried=len([cell for cell in cells if cell["role"] != "screen"]),
             test=_together(tests) if tests else None,
         )
 

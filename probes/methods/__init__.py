@@ -105,6 +105,8 @@ class Situation(Record):
     """Whether it is known which passages answer an item; see `probes.documents.Documents`."""
     methods: tuple[str, ...] = ()
     """What the spec allows; everything where it names nothing."""
+    independent: bool = True
+    """Whether the task's figure is a mean over items, and these are independent (no groups)."""
     full_fits: bool = False
     """Whether full fine-tuning fits this machine's memory."""
     battery: Battery
@@ -138,7 +140,8 @@ class Request:
     train: Sequence[Example]
     """The first `cell.n_train` examples of the train split."""
     items: Sequence[Item]
-    """The first `cell.n_eval` items of the split, without answers."""
+    """The first `cell.n_eval` items of the split, without answers and without those whose answers
+    are taken over."""
     max_new_tokens: int
     progress: Progress
     library: Library | None = None
@@ -228,7 +231,7 @@ def best(measurements: Sequence[Measurement]) -> Measurement | None:
         usable,
         key=lambda found: (
             -found.quality.value if found.quality else 0.0,
-            found.cost.input_tokens,
+            sum(answer.input_tokens for answer in found.predictions),
             json.dumps(found.cell.params, sort_keys=True),
         ),
         default=None,

@@ -37,10 +37,22 @@ def screened(situation: Situation, cells: Sequence[Cell]) -> Screening:
         if n_items < MIN_ITEMS:
             continue
         found = yield [_on(cell, n_items, known, "screen") for cell, known in going]
-        lost = set(dominated(_scores(found), alpha=ALPHA, margin=MARGIN)) if _all(found) else set()
+        answered = [
+            (cell, run)
+            for (cell, _), run in zip(going, found, strict=True)
+            if run.status == "ok" and run.scores
+        ]
+        if not answered:
+            break  # all failed, or the run is only imagined for its plan
+        lost = dominated(
+            [[score.quality for score in run.scores] for _, run in answered],
+            n_begun=len(cells),
+            alpha=ALPHA,
+            margin=MARGIN,
+        )
         going = [
-            (cell, TakenOver(key=run.key, n_items=n_items) if run.status == "ok" else None)
-            for at, ((cell, _), run) in enumerate(zip(going, found, strict=True))
+            (cell, TakenOver(key=run.key, n_items=n_items))
+            for at, (cell, run) in enumerate(answered)
             if at not in lost
         ]
     measured = yield [_on(cell, situation.n_dev, known, cell.role) for cell, known in going]
@@ -51,19 +63,10 @@ def _pays(situation: Situation, cells: Sequence[Cell]) -> bool:
     works = [work_of(cell, situation) for cell in cells]
     tokens = [work.prefill_tokens + work.output_tokens for work in works]
     flops = inference_flops(situation.n_params, sum(tokens))
-    return len(cells) > 1 and flops >= LEAST_FLOPS * len(cells)
+    worth = flops >= LEAST_FLOPS * len(cells)
+    return situation.independent and len(cells) > 1 and worth
 
 
 def _on(cell: Cell, n_items: int, known: TakenOver | None, role: str) -> Cell:
     changes = {"n_eval": n_items, "taken_over": known, "role": role}
     return cell.model_copy(update=changes)
-
-
-def _all(found: Sequence[Measurement]) -> bool:
-    """Whether every setting answered the same items."""
-    items = [tuple(score.item_id for score in run.scores) for run in found]
-    return bool(items[0]) and all(each == items[0] for each in items)
-
-
-def _scores(found: Sequence[Measurement]) -> list[list[float]]:
-    return [[score.quality for score in run.scores] for run in found]

@@ -70,12 +70,13 @@ def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
 def _answer_trained(
     model: HfModel, bank: Bank, requests: Sequence[Request]
 ) -> list[Answers | CellFailure]:
-    from probes.adapter_rows import Rows, with_new_adapters
+    from probes.adapter_rows import Rows, give_adapters
     from probes.stack import save_adapter
     from probes.train import train, trainees_of
 
     trainees, examples = trainees_of(model, requests)
-    train(model, Rows(bank, with_new_adapters(bank, trainees, model.device)), examples)
+    give_adapters(bank, trainees, model.device)
+    train(model, Rows(bank, trainees), examples)
     found: list[Answers | CellFailure] = []
     for trainee in trainees:
         assert trainee.adapter is not None

@@ -113,7 +113,8 @@ def _tune(
         cells = []
         for trial in trials:
             params = _suggest(trial, space, epochs)
-            params["prune_below"] = _bars(finished, int(params["epochs"]))
+            if space.n_trials > GROUP:
+                params["prune_below"] = _bars(finished, int(params["epochs"]))
             cells.append(_cell(situation, space, "tune", params, n_train=n_train, run=0))
         measured = yield cells
         for trial, found in zip(trials, measured, strict=True):
@@ -137,7 +138,8 @@ def _confirm(
     By the mean of two runs where the trials were on all the data already.
     """
     halved = n_searched(situation, space) < situation.n_train
-    confirmed = max(2 * halved, min(situation.battery.confirmed, space.n_trials))
+    confirmed = min(situation.battery.confirmed, space.n_trials)
+    confirmed = max(2, confirmed) if halved else confirmed
     top = sorted(
         (found for found in finished if found.status == "ok" and found.quality),
         key=lambda found: -_quality(found),

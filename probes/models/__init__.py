@@ -21,10 +21,6 @@ class LanguageModel(Protocol):
         """Number of tokens of each text, without special tokens."""
         ...
 
-    def prompt_tokens(self, conversation: Conversation) -> int:
-        """Number of tokens of a conversation with the chat template around it."""
-        ...
-
     def generate(
         self,
         conversations: Sequence[Conversation],

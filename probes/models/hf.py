@@ -38,24 +38,21 @@ class HfModel:
         ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [len(row) for row in ids]
 
-    def encode(self, conversation: Conversation, *, answer: str | None = None) -> list[int]:
-        """Token ids of a conversation in the chat template, ready for the answer to follow.
-
-        With `answer`, the answer and the end-of-turn token are appended. They are tokenised apart
-        from the prompt, so that the prompt's ids are the same with and without it.
-        """
+    def encode(self, conversation: Conversation) -> list[int]:
+        """Token ids of a conversation in the chat template, ready for the answer to follow."""
         text = self.tokenizer.apply_chat_template(
             [{"role": turn.role, "content": turn.content} for turn in conversation],
             tokenize=False,
             add_generation_prompt=True,
         )
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if answer is not None:
-            ids = ids + self.encode_answer(answer)
         return ids
 
     def encode_answer(self, answer: str) -> list[int]:
-        """Token ids of an answer with the token that ends a turn."""
+        """Token ids of an answer with the token that ends a turn.
+
+        Tokenised apart from the prompt, so that the prompt's ids are the same with and without it.
+        """
         ids: list[int] = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
         return [*ids, self.end_of_turn]
 
@@ -63,10 +60,6 @@ class HfModel:
     def end_of_turn(self) -> int:
         """Id of the token after which the model is taken to have answered."""
         return int(self.tokenizer.eos_token_id)
-
-    def prompt_tokens(self, conversation: Conversation) -> int:
-        """Number of tokens of a conversation with the chat template around it."""
-        return len(self.encode(conversation))
 
     def generate(
         self,

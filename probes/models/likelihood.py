@@ -68,7 +68,8 @@ def choice_log_likelihoods(
     first = logits.float().log_softmax(-1).cpu()  # (P, V)
     # Each candidate holds a copy of the prompts' keys and values while it is scored.
     held = len(prompts) * (mask.shape[1] + width)
-    per_call = max(1, CACHE_BATCHES * batch_tokens // held)
+    fed = len(prompts) * max(1, width - 1)
+    per_call = max(1, min(CACHE_BATCHES * batch_tokens // held, batch_tokens // fed))
     scores = [
         _answers_after(model, cache, mask, first, answers[at : at + per_call])
         for at in range(0, len(answers), per_call)
@@ -126,7 +127,7 @@ def _answers_after(
     if ids.shape[1] == 1:
         return score
     own = copy.deepcopy(cache)
-    own.batch_repeat_interleave(n_answers)
+    own.reorder_cache(torch.arange(n_prompts).repeat_interleave(n_answers).to(device))
     tokens = ids.repeat(n_prompts, 1)  # (P*c, w), prompt-major like the cache
     token_mask = answer_mask.repeat(n_prompts, 1)
     full_mask = torch.cat([mask.repeat_interleave(n_answers, dim=0), token_mask[:, :-1]], dim=1)

@@ -14,6 +14,7 @@ from probes.models.hf import HfModel
 from probes.models.hub import snapshot
 from probes.models.package import gguf_file
 from probes.pocket import weights_folder
+from probes.sinks import one_line
 from probes.task import ModelRef
 
 
@@ -53,15 +54,23 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=getattr(torch, ref.dtype),
-        quantization_config=_nf4(torch) if ref.quantization == "nf4" else None,
-        device_map={"": device} if ref.quantization == "nf4" else None,
-        attn_implementation="sdpa",
-    )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=getattr(torch, ref.dtype),
+            quantization_config=_nf4(torch) if ref.quantization == "nf4" else None,
+            device_map={"": device} if ref.quantization == "nf4" else None,
+            attn_implementation="sdpa",
+        )
+    except ValueError as error:  # an architecture without attention, or without this one
+        raise UserError(
+            "E-MODEL-ARCHITECTURE",
+            f"transformers refuses it: {one_line(str(error), 200)}",
+            place=f"{ref.name} ({folder})",
+            hint="choose a decoder with ordinary attention",
+        ) from None
     if ref.quantization == "none":
         model.to(device)
     model.requires_grad_(False).eval()

@@ -40,9 +40,9 @@ class Prefix:
     @classmethod
     @torch.inference_mode()
     def of(cls, model: Any, prompts: Sequence[Sequence[int]]) -> Prefix:
-        """Send what the prompts share through the model; nothing where it cannot be shared."""
+        """Send what the prompts share through the model; nothing where that is no use."""
         cache = DynamicCache(config=model.config)
-        shared = shared_prefix(prompts) if can_share(model) else 0
+        shared = shared_prefix(prompts) if len(prompts) > 1 and can_share(model) else 0
         if shared:
             device = next(model.parameters()).device
             head = torch.tensor([list(prompts[0][:shared])], device=device)
@@ -92,11 +92,6 @@ class RoomyLayer(DynamicLayer):
     def get_seq_length(self) -> int:
         """Tokens that are there."""
         return self.length
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        """Each row so many times."""
-        self.keys = self.keys.repeat_interleave(repeats, dim=0)
-        self.values = self.values.repeat_interleave(repeats, dim=0)
 
 
 def _room(like: torch.Tensor, n_rows: int, room: int) -> torch.Tensor:

@@ -563,3 +563,20 @@ def test_cells_of_failed_runs_are_told(measurement: Make) -> None:
 def test_no_options_is_an_error() -> None:
     with pytest.raises(ValueError, match="no option"):
         decide.choose([], spec())
+
+
+def test_prices_count_every_answer_also_those_taken_over(measurement: Make) -> None:
+    """The cost of the cell is of the answers that it gave itself; the price is of all."""
+    from advisor.prices import price
+
+    run = measurement(right(0.9))
+    told = tuple(
+        p.model_copy(update={"input_tokens": 30, "output_tokens": 2}) for p in run.predictions
+    )
+    whole = run.model_copy(update={"predictions": told})
+    part = run.cost.model_copy(update={"input_tokens": 30, "output_tokens": 2})
+    taken_over = whole.model_copy(update={"cost": part})
+    machine = machines()["l4"]
+    prices = [price([each], CARDS["small"], spec(), machine) for each in (whole, taken_over)]
+    assert prices[0] == prices[1]
+    assert prices[0].serving_usd_per_month

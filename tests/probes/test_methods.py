@@ -134,6 +134,21 @@ def test_prompts_of_a_large_model_are_screened_on_some_of_the_items() -> None:
     assert (constrained.taken_over, constrained.n_eval) == (None, 200)
 
 
+def test_a_setting_that_fails_is_asked_once_and_the_others_go_on() -> None:
+    proposals = method("few_shot").propose(situation(n_params=10**9, n_dev=200), {})
+    first = next(proposals)
+    failed = Measurement(key="f", cell=first[0], status="failed", cause="time-limit")
+    second = proposals.send([failed, *(answered(cell) for cell in first[1:])])
+    assert first[0].params not in [cell.params for cell in second]
+    assert second
+
+
+@pytest.mark.parametrize("changes", [{"independent": False}, {"n_params": 10**6}])
+def test_no_screening_where_it_proves_or_saves_nothing(changes: dict[str, object]) -> None:
+    situated = situation(**({"n_params": 10**9, "n_dev": 200} | changes))
+    assert {cell.n_eval for cell in next(method("few_shot").propose(situated, {}))} == {200}
+
+
 def answered(cell: Cell) -> Measurement:
     """Nearest examples are right on nine of ten items, random ones on one of three."""
     share = 10 if cell.params["selection"] == "nearest" else 3
@@ -302,9 +317,6 @@ class Echo:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
-
-    def prompt_tokens(self, conversation: Conversation) -> int:
-        return sum(len(turn.content.split()) for turn in conversation)
 
     def generate(
         self,

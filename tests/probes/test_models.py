@@ -44,10 +44,9 @@ def ask(text: str) -> list[Turn]:
     return [Turn(role="user", content=text)]
 
 
-def test_answer_does_not_change_the_prompts_tokens(model: HfModel) -> None:
-    prompt = model.encode(ask("hello"))
-    assert model.encode(ask("hello"), answer="yes") == prompt + model.encode_answer("yes")
+def test_an_answer_ends_with_the_end_of_turn(model: HfModel) -> None:
     assert model.encode_answer("yes")[-1] == model.end_of_turn
+    assert len(model.encode_answer("yes")) == 1 + model.count_tokens(["yes"])[0]
 
 
 def test_generation_in_batches_equals_one_at_a_time(model: HfModel) -> None:
@@ -75,34 +74,69 @@ def generated(model: Any, prompts: list[list[int]], stop_ids: list[int], n: int)
     ]
 
 
-def random_model(sliding_window: int | None) -> Any:
+KINDS = ("attention", "sliding window", "recurrent")
+
+
+def random_model(kind: str) -> Any:
     """Random weights that are large enough for answers that vary."""
-    from transformers import MistralConfig, MistralForCausalLM
+    from transformers import Lfm2Config, Lfm2ForCausalLM, MistralConfig, MistralForCausalLM
 
     torch.manual_seed(0)
-    config = MistralConfig(
-        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, intermediate_size=48, sliding_window=sliding_window,
-        pad_token_id=0, eos_token_id=1, bos_token_id=None, initializer_range=0.4,
-    )  # fmt: skip
-    return MistralForCausalLM(config).eval()
+    sizes = {
+        "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "intermediate_size": 48, "initializer_range": 0.4,
+        "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": None,
+    }  # fmt: skip
+    if kind == "recurrent":
+        mixed = Lfm2Config(**sizes, layer_types=["conv", "full_attention"])
+        return Lfm2ForCausalLM(mixed).eval()
+    window = 8 if kind == "sliding window" else None
+    return MistralForCausalLM(MistralConfig(**sizes, sliding_window=window)).eval()
 
 
-@pytest.mark.parametrize("sliding_window", [None, 8])
-def test_greedy_answers_are_those_of_generate(sliding_window: int | None) -> None:
+def random_prompts() -> list[list[int]]:
+    return [[5, 6, 7, *((at * at) % 50 + 8 for at in range(n))] for n in (3, 12, 20, 12, 1, 7)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_answers_are_those_of_generate(kind: str) -> None:
     """Prompts of several lengths, answers that end at several steps, alone and together."""
-    model = random_model(sliding_window)
-    prompts = [[5, 6, 7, *((at * at) % 50 + 8 for at in range(n))] for n in (3, 12, 20, 12, 1, 7)]
-    free = generated(model, prompts, [1], 24)
+    model, prompts = random_model(kind), random_prompts()
+    free = generated(model, prompts, [64], 24)  # a token that there is not
     stops = [1, free[0][3], free[2][9]]
     wanted = generated(model, prompts, stops, 24)
     assert len({len(answer) for answer in wanted}) > 2
     prefix = Prefix.of(model, prompts)
-    assert prefix.ids == ((5, 6, 7) if sliding_window is None else ())
+    assert prefix.ids == ((5, 6, 7) if kind == "attention" else ())
     assert decode(model, prefix, prompts, max_new_tokens=24, stop_ids=stops) == wanted
     for prompt, answer in zip(prompts, wanted, strict=True):
         alone = Prefix.of(model, [prompt])
         assert decode(model, alone, [prompt], max_new_tokens=24, stop_ids=stops) == [answer]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_candidates_score_as_full_passes_do_on_every_architecture(kind: str) -> None:
+    model, prompts = random_model(kind), random_prompts()
+    answers = [[9, 1], [10, 11, 12, 1], [13, 1]]
+    prefix = Prefix.of(model, prompts)
+    found = choice_log_likelihoods(model, prefix, prompts, answers, batch_tokens=40)
+    for row, prompt in enumerate(prompts):
+        for column, answer in enumerate(answers):
+            with torch.inference_mode():
+                logits = model(input_ids=torch.tensor([prompt + answer])).logits[0]
+            likely = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+            slow = likely.gather(1, torch.tensor(answer)[:, None]).sum()
+            assert float(found[row, column]) == pytest.approx(float(slow), abs=1e-3)
+
+
+def test_a_model_without_attention_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    folder = shutil.copytree(tiny_model, tmp_path / "mamba")
+    config = MambaConfig(vocab_size=300, hidden_size=16, num_hidden_layers=1, state_size=4)
+    MambaForCausalLM(config).save_pretrained(folder)
+    with pytest.raises(UserError, match="E-MODEL-ARCHITECTURE"):
+        load_model(ref(folder))
 
 
 def test_drawn_answers_follow_the_models_probabilities(model: HfModel) -> None:

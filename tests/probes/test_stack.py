@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from probes.adapter_rows import Rows, with_new_adapters
+from probes.adapter_rows import Rows, give_adapters
 from probes.alone import Alone
 from probes.batches import fitting_examples, length_classes
 from probes.failures import TrainingDiverged
@@ -78,7 +78,8 @@ def make(model: HfModel, example: Maker) -> Callable[..., Request]:
 def trained(model: HfModel, *requests: Request) -> list[Trainee]:
     trainees, examples = trainees_of(model, requests)
     with banked(model.model) as bank:
-        train(model, Rows(bank, with_new_adapters(bank, trainees, model.device)), examples)
+        give_adapters(bank, trainees, model.device)
+        train(model, Rows(bank, trainees), examples)
     return trainees
 
 
@@ -131,7 +132,7 @@ def test_a_poisoned_companion_harms_nobody(model: HfModel, make: Requests, poiso
     sound, sick = trained(model, make(), make(seed=2, learning_rate=poison))
     (alone,) = trained(model, make())
     assert torch.equal(weights_of(model, alone), weights_of(model, sound))
-    assert isinstance(sick.failure, TrainingDiverged) or poison == 1e9
+    assert isinstance(sick.failure, TrainingDiverged)
     assert sound.failure is None
 
 
