@@ -36,7 +36,7 @@ def chosen_runs(
     repeats = [found for found in mine if found.cell.role == "repeat"]
     n_tried = sum(len(settings_tried(dev, rung, m)) for m in (method, *INHERITED.get(method, ())))
     if method in TRAINED:
-        return repeats, max(n_tried, bool(repeats))
+        return repeats, max(1, n_tried) if repeats else n_tried  # one trial is not run apart
     winner = best([found for found in mine if found.cell.role in SEARCHED])
     if winner is None:
         return [], 0

@@ -580,3 +580,9 @@ def test_prices_count_every_answer_also_those_taken_over(measurement: Make) -> N
     prices = [price([each], CARDS["small"], spec(), machine) for each in (whole, taken_over)]
     assert prices[0] == prices[1]
     assert prices[0].serving_usd_per_month
+
+
+def test_a_setting_without_a_search_counts_as_one_that_was_tried(measurement: Make) -> None:
+    repeats = [r for r in lora_runs(measurement, "small", 0.9, 0.8) if r.cell.role == "repeat"]
+    (option,) = options_of(repeats, spec())
+    assert (option.name, option.n_tried) == ("lora @ small", 1)
