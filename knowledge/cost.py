@@ -43,7 +43,11 @@ def inference_flops(n_params: int, tokens: int) -> float:
 
 
 def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> float:
-    """Predicted wall time of one cell in a warm worker of so many threads, in seconds."""
+    """Predicted wall time of one cell in a warm worker of so many threads, in seconds.
+
+    A forward pass reads every weight once, however few rows there are: that is what writing answers
+    token by token costs on larger models.
+    """
     flops = training_flops(n_params, work.train_tokens, all_weights=work.all_weights)
     train = flops / speed.flops_per_s_train
     infer = inference_flops(n_params, work.prefill_tokens + work.output_tokens)
@@ -51,7 +55,7 @@ def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> f
         speed.cell_overhead_s
         + (train + infer / speed.flops_per_s_infer) / threads
         + work.train_steps * speed.step_overhead_s
-        + work.forward_calls * speed.call_overhead_s
+        + work.forward_calls * (speed.call_overhead_s + n_params / speed.params_read_per_s)
     )
 
 

@@ -83,6 +83,8 @@ class Speed(Fact):
     """Time of one optimiser step on a model of no size."""
     call_overhead_s: float = Field(ge=0)
     """Time of one forward pass of generation on a model of no size."""
+    params_read_per_s: float = Field(gt=0)
+    """Parameters that come from memory in a second: fp32 on a CPU, bf16 on a GPU."""
     cell_overhead_s: float = Field(ge=0)
     """Time of a cell without any work: encoding, scoring, publishing."""
     start_s: float = Field(ge=0)
