@@ -34,6 +34,7 @@ from benchmarks import public
 from benchmarks.pairing import RESULTS
 from probes.driver import Driver, Limits
 from probes.executors.local import Outcome, Progress, Request
+from probes.methods import Proposals
 from probes.models.hf import HfModel
 from probes.plan import rung_proposals, situation_of
 from probes.pocket.tasks import TASKS, write
@@ -111,7 +112,7 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
         )
         verdict, chosen = decide.choose(options, inputs.spec)
         finals = final_cells(decide.finalists(options, inputs.spec), dev, prepared)
-        for _ in driver.run({rung: (cells for _ in (0,)) for rung, cells in finals.items()}):
+        for _ in driver.run({rung: once(cells) for rung, cells in finals.items()}):
             pass
         cpu_s = time.process_time() - began_s
         spent: dict[str, float] = {}
@@ -119,6 +120,11 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
         for found in measured:
             spent[found.cell.method] = spent.get(found.cell.method, 0.0) + found.cost.cpu_s
         return Run(cpu_s, verdict, chosen.name, chosen.quality.value, len(measured), spent)
+
+
+def once(cells: list[Cell]) -> Proposals:
+    """Proposals of these cells and no more."""
+    yield cells
 
 
 def models_of(prepared: Prepared, kind: type[HfModel]) -> dict[str, HfModel]:
