@@ -164,6 +164,8 @@ def markdown(figures: Sequence[Figure]) -> str:
         "untrained option comes first. The cheapest option is that of least price whose figure",
         "reaches the target; `close` marks figures within five points of it. `used`: looked at",
         "while the advisor's thresholds were set; the other tasks are a check on held-out ones.",
+        "`-`: not measured. Few-shot at pocket-m is left out where something cheaper reaches the",
+        "target: at its price it could not be the cheapest.",
         "",
         "| task | type | target | meant to show | what binds | cheapest enough | price | used |",
         "|---|---|---|---|---|---|---|---|",
