@@ -25,7 +25,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "examples" / "ticket-routing" / "spec.yaml"
-TIME_FIELDS = ("cost", "provenance")
+TIME_FIELDS = ("cost", "ledger", "provenance")
 
 
 def command(runs: Path) -> list[str]:
