@@ -14,6 +14,7 @@ import argparse
 import importlib
 import json
 import logging
+import statistics
 import tempfile
 import time
 import warnings
@@ -38,7 +39,7 @@ from probes.methods import Proposals
 from probes.models.hf import HfModel
 from probes.plan import rung_proposals, situation_of
 from probes.pocket.tasks import TASKS, write
-from probes.records import Cell
+from probes.records import Cell, Json
 from probes.store import RunStore
 from probes.work import group_size
 from probes.worker import Worker
@@ -194,8 +195,38 @@ def rows(
                     yield row
 
 
+def page(found: Sequence[Json]) -> Iterator[str]:
+    """Every side beside ours on the same task and seed, and the CPU seconds by method."""
+    ours = {(row["task"], row["seed"]): row for row in found if row["side"] == "ours"}
+    others = [row for row in found if row["side"] != "ours"]
+    yield from ("# Whole probes beside public tools", "", *(__doc__ or "").strip().splitlines(), "")
+    yield "| task | seed | ours, CPU-s: verdict | other side, CPU-s: verdict | ratio |"
+    yield "|---|---|---|---|---|"
+    for row in others:
+        mine = ours[row["task"], row["seed"]]
+        yield (
+            f"| {row['task']} | {row['seed']} | {mine['cpu_s']:.1f}: {_said(mine)} |"
+            f" {row['side']}, {row['cpu_s']:.1f}: {_said(row)} |"
+            f" {row['cpu_s'] / mine['cpu_s']:.2f} |"
+        )
+    yield from ("", "| other side | runs | ratio of the sums | median | same verdict |")
+    yield "|---|---|---|---|---|"
+    for side in dict.fromkeys(row["side"] for row in others):
+        theirs = [row for row in others if row["side"] == side]
+        mine_too = [ours[row["task"], row["seed"]] for row in theirs]
+        pairs = list(zip(theirs, mine_too, strict=True))
+        sums = sum(a["cpu_s"] for a in theirs) / sum(b["cpu_s"] for b in mine_too)
+        middle = statistics.median(a["cpu_s"] / b["cpu_s"] for a, b in pairs)
+        same = sum(_said(a) == _said(b) for a, b in pairs)
+        yield f"| {side} | {len(pairs)} | {sums:.2f} | {middle:.2f} | {same} |"
+
+
+def _said(row: Json) -> str:
+    return f"{row['option']}" if row["verdict"] == "use" else str(row["verdict"])
+
+
 def main() -> None:
-    """Append to results/benchmarks/whole_probe.jsonl."""
+    """Append to results/benchmarks/whole_probe.jsonl and write the page from all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="*", default=[task.name for task in TASKS])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
@@ -213,6 +244,9 @@ def main() -> None:
         for row in found:
             file.write(json.dumps(row) + "\n")
             file.flush()
+    told = (RESULTS / "whole_probe.jsonl").read_text().splitlines()
+    lines = page([json.loads(line) for line in told])
+    (RESULTS / "whole_probe.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
