@@ -390,7 +390,8 @@ def request_of(model: Echo, cell: Cell, **changes: object) -> Request:
 def test_prompts_never_hold_the_answer(name: str) -> None:
     """Items reach a method without their outputs; only training outputs may be in a prompt."""
     model = Echo()
-    request = request_of(model, play(name, documented())[0][0])
+    by_words = documented(retrievers=("bm25",))  # the embedding model may not be installed
+    request = request_of(model, play(name, by_words)[0][0])
     items = request.items
     found = method(name).answer(request)
     assert [p.item_id for p in found.predictions] == [item.id for item in items]
