@@ -29,7 +29,8 @@ GROUP = 4
 HALVED_TRIALS = 4
 """Trials from which on the search runs on a share of the data and only the best go on to all of it:
 synchronous halving (Jamieson & Talwalkar, 2016) with two rungs, as more of them added little
-(Egele et al., 2404.04111)."""
+(Egele et al., 2404.04111). Not for tiny models, whose few runs cost little and vary so much that a
+quarter of the data misled one search of two (docs/performance.md)."""
 HALVED_SHARE, LEAST_EXAMPLES = 0.25, 100
 """That share of the training data, and the examples that it must have at least."""
 WARM_UP_TRIALS = 3
@@ -126,8 +127,8 @@ def _tune(
 def n_searched(situation: Situation, space: Space) -> int:
     """Training examples of each trial of the search."""
     share = round(HALVED_SHARE * situation.n_train)
-    halved = space.n_trials >= HALVED_TRIALS and share >= LEAST_EXAMPLES
-    return share if halved else situation.n_train
+    many = space.n_trials >= HALVED_TRIALS and share >= LEAST_EXAMPLES
+    return share if many and situation.n_params > SMALL else situation.n_train
 
 
 def _confirm(

@@ -498,3 +498,12 @@ def test_cells_that_may_become_an_option_are_timed_one_by_one() -> None:
     assert latency.p95_s is None  # of three requests
     untimed = timed.model_copy(update={"role": "tune"})
     assert method("zero_shot").answer(request_of(Echo(), untimed)).latency is None
+
+
+@pytest.mark.parametrize(("n_params", "n_train"), [(10**9, 100), (10**6, 400)])
+def test_only_larger_models_are_searched_on_a_quarter_of_the_data(
+    n_params: int, n_train: int
+) -> None:
+    situated = situation(n_params=n_params, n_train=400)
+    first = next(method("lora").propose(situated, {}))
+    assert {cell.n_train for cell in first} == {n_train}
