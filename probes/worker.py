@@ -126,12 +126,14 @@ class Worker:
         shares = _shares(found)
         return {
             "measurements": [
-                self._told(job, one, watch, share)
+                self._result(job, one, watch, share)
                 for job, one, share in zip(jobs, found, shares, strict=True)
             ]
         }
 
-    def _told(self, job: Job, found: Answers | CellFailure, watch: Stopwatch, share: float) -> Json:
+    def _result(
+        self, job: Job, found: Answers | CellFailure, watch: Stopwatch, share: float
+    ) -> Json:
         """The measurement of a cell; a failure is a result like any other."""
         if isinstance(found, CellFailure):
             failed = Measurement(

@@ -81,7 +81,7 @@ def _answer_trained(
     for trainee in trainees:
         assert trainee.adapter is not None
         with bank.answering(trainee.adapter):
-            found.append(_told(trainee))
+            found.append(_answers_of(trainee))
         folder = trainee.request.save_adapter
         if folder is not None and _finished(trainee):
             save_adapter(bank, trainee.adapter, folder)
@@ -106,7 +106,7 @@ def _answer_alone(model: HfModel, request: Request, *, whole: bool) -> Answers |
             return ask(request, put(request, request.items))
         (trainee,), examples = trainees_of(model, [request])
         train(model, Alone(trained, trainee), examples)
-        found = _told(trainee)
+        found = _answers_of(trainee)
         if request.save_adapter is not None and _finished(trainee):
             save(trained, request.save_adapter)
         return found
@@ -116,7 +116,7 @@ def _finished(trainee: Trainee) -> bool:
     return trainee.failure is None and not trainee.pruned
 
 
-def _told(trainee: Trainee) -> Answers | CellFailure:
+def _answers_of(trainee: Trainee) -> Answers | CellFailure:
     """The answers, asked now with the trained weights in place; the checkpoint's if pruned."""
     if trainee.failure is not None:
         return trainee.failure
