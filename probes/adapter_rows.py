@@ -60,7 +60,8 @@ class Rows:
 
     def accumulate(self, loss: torch.Tensor) -> None:
         """Add the gradients of a loss to those of this step."""
-        torch._foreach_add_(self.grads, torch.autograd.grad(loss, self.leaves))
+        for grad, more in zip(self.grads, torch.autograd.grad(loss, self.leaves), strict=True):
+            grad.add_(more)
 
     def update(self, step: int) -> None:
         """Clip each row's gradient and take a step at the row's own learning rate."""
