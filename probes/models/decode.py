@@ -101,7 +101,7 @@ class _Batch:
             self.ids[row, width - len(rest) :] = torch.tensor(rest)
             self.seen[row, start : start + width - len(rest)] = False
         self.padding = width - torch.tensor([len(rest) for rest in rests])  # (B,)
-        self.cache = prefix.rows(model, len(prompts), room)
+        self.cache = prefix.rows(len(prompts), room)
 
     def read(self) -> torch.Tensor:
         """Send the rests of the prompts through the model; the logits (B, V) after them."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from transformers import Cache
 
-from probes.models.prefix import Prefix
+from probes.models.prefix import Prefix, selected
 
 CACHE_BATCHES = 4
 """Evaluation batches of keys and values that scoring candidates may hold at once."""
@@ -55,7 +54,7 @@ def choice_log_likelihoods(
     device = next(model.parameters()).device
     shared, width = len(prefix.ids), max(len(answer) for answer in answers)
     rest, rest_mask = padded([prompt[shared:] for prompt in prompts], left=True)
-    cache = prefix.rows(model, len(prompts), shared + rest.shape[1] + width)
+    cache = prefix.rows(len(prompts), shared + rest.shape[1] + width)
     mask = torch.cat([torch.ones((len(prompts), shared), dtype=torch.long), rest_mask], dim=1)
     logits = model(
         input_ids=rest.to(device),
@@ -97,7 +96,7 @@ def answer_log_likelihoods(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),
         position_ids=_positions(mask)[:, shared:].to(device),
-        past_key_values=prefix.rows(model, len(rows), mask.shape[1]),
+        past_key_values=prefix.rows(len(rows), mask.shape[1]),
         use_cache=True,
         logits_to_keep=width + 1,
     ).logits[:, :-1]  # (P, w, V)
@@ -126,8 +125,7 @@ def _answers_after(
     score = first[:, ids[:, 0]]  # (P, c)
     if ids.shape[1] == 1:
         return score
-    own = copy.deepcopy(cache)
-    own.reorder_cache(torch.arange(n_prompts).repeat_interleave(n_answers).to(device))
+    own = selected(cache, torch.arange(n_prompts).repeat_interleave(n_answers).to(device))
     tokens = ids.repeat(n_prompts, 1)  # (P*c, w), prompt-major like the cache
     token_mask = answer_mask.repeat(n_prompts, 1)
     full_mask = torch.cat([mask.repeat_interleave(n_answers, dim=0), token_mask[:, :-1]], dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,39 +23,50 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     return limit
 
 
-def can_share(model: Any) -> bool:
-    """Whether every layer attends to all that came before.
-
-    Not so for sliding windows and recurrent layers: padding behind a shared prefix would count.
-    """
-    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
-
-
 @dataclass(frozen=True)
 class Prefix:
     """The tokens that all prompts begin with, and what the model keeps of them."""
 
     ids: tuple[int, ...]
     cache: DynamicCache
+    """Empty where there are no `ids`."""
 
     @classmethod
     @torch.inference_mode()
     def of(cls, model: Any, prompts: Sequence[Sequence[int]]) -> Prefix:
         """Send what the prompts share through the model; nothing where that is no use."""
         cache = DynamicCache(config=model.config)
-        shared = shared_prefix(prompts) if len(prompts) > 1 and can_share(model) else 0
+        shared = shared_prefix(prompts) if len(prompts) > 1 and _can_share(cache) else 0
         if shared:
             device = next(model.parameters()).device
             head = torch.tensor([list(prompts[0][:shared])], device=device)
             model(input_ids=head, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return cls(tuple(prompts[0][:shared]), cache)
 
-    def rows(self, model: Any, n_rows: int, room: int) -> Cache:
+    def rows(self, n_rows: int, room: int) -> Cache:
         """A cache of its own for so many rows, with room for so many tokens each."""
-        if not can_share(model):
-            return DynamicCache(config=model.config)
+        if not _can_share(self.cache):
+            return copy.deepcopy(self.cache)
         starts = [layer if self.ids else None for layer in self.cache.layers]
         return Cache(layers=[RoomyLayer(start, n_rows, room) for start in starts])
+
+
+def selected(cache: Cache, rows: torch.Tensor) -> Cache:
+    """A cache of its own that holds those rows, in that order; `cache` stays as it is."""
+    if all(type(layer) is RoomyLayer for layer in cache.layers):
+        own = Cache(layers=[copy.copy(layer) for layer in cache.layers])
+    else:  # recurrent layers write into their states in place
+        own = copy.deepcopy(cache)
+    own.reorder_cache(rows)
+    return own
+
+
+def _can_share(cache: DynamicCache) -> bool:
+    """Whether every layer attends to all that came before.
+
+    Not so for sliding windows and recurrent layers: padding behind a shared prefix would count.
+    """
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 class RoomyLayer(DynamicLayer):
