@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from probes.methods import METHODS
 from probes.records import Event, Json
+
+ROLES = ("baseline", "screen", "search", "tune", "curve", "repeat", "diagnostic")
+"""In the order in which a method asks for them; `final` comes when all methods are done."""
+
+Place = tuple[str, str, str]
+"""(rung, method, role)."""
 
 
 class Pace:
     """How far a run is, in predicted seconds, and how long the rest takes at the pace so far."""
 
     def __init__(self) -> None:
-        self.predicted: dict[tuple[str, str, str], list[float]] = {}
+        self.predicted: dict[Place, list[float]] = {}
+        """Seconds of each cell that is still to come."""
         self.total = 1.0
         self.finished = 0.0
         self.running: dict[str, tuple[str, float, float]] = {}
-        self.started: dict[str, tuple[str, str, str]] = {}
-        """(rung, method, role) of each cell that a worker was asked for, by id."""
+        self.started: dict[str, Place] = {}
+        """Where each cell belongs that a worker was asked for, by id."""
         self.began_s = time.monotonic()
         self.measured = 0.0
 
@@ -29,7 +37,9 @@ class Pace:
             self.total = max(1e-6, sum(sum(rows) for rows in self.predicted.values()))
         elif event.kind == "cell-started":
             payload = event.payload
-            self.started[payload["id"]] = (payload["rung"], payload["method"], payload["role"])
+            place = payload["rung"], payload["method"], payload["role"]
+            self.started[payload["id"]] = place
+            self._forget_before(place)
             self.running[payload["id"]] = (cell_label(payload), 0.0, self._take(event))
         elif event.kind == "cell-failed" and event.payload["again"]:
             self._withdraw(event.payload["rung"])
@@ -43,6 +53,17 @@ class Pace:
             self.finished += seconds
             if not event.payload["cached"]:
                 self.measured += seconds
+
+    def _forget_before(self, now: Place) -> None:
+        """What was predicted before the place that now runs has come, or never will.
+
+        A plan asks for what would come if every measurement were one half; in truth settings are
+        dropped after a screening, and methods ask for less where an earlier one failed.
+        """
+        for place, rows in self.predicted.items():
+            if _is_before(place, now):
+                self.total = max(1e-6, self.total - sum(rows))
+                rows.clear()
 
     def _withdraw(self, rung: str) -> None:
         """A rung's request failed and is to be tried again: none of its cells runs now.
@@ -81,6 +102,19 @@ class Pace:
         labels = [label for label, _, _ in self.running.values()]
         more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
         return "; ".join(labels[:2]) + more
+
+
+def _is_before(place: Place, now: Place) -> bool:
+    """Whether cells of `place` are over once one of `now` has begun."""
+    if "final" in (place[2], now[2]):
+        return place[2] != "final"
+    same_rung = place[0] == now[0]
+    return same_rung and _stage(place) < _stage(now)
+
+
+def _stage(place: Place) -> tuple[int, int]:
+    _, method, role = place
+    return [*METHODS].index(method), ROLES.index(role)
 
 
 def cell_label(payload: Json) -> str:
