@@ -13,7 +13,7 @@ from probes.asking import ask, put
 from probes.batches import TokenisedExample, fitting_examples
 from probes.failures import CellFailure, TrainingDiverged
 from probes.methods import Answers, Request
-from probes.models import Conversation, Progress
+from probes.models import Conversation, Progress, Sampling
 from probes.models.hf import HfModel
 from probes.models.likelihood import padded
 from probes.records import Json, Prediction
@@ -51,17 +51,15 @@ class PublicModel(HfModel):
         self,
         conversations: Sequence[Conversation],
         item_ids: Sequence[str],
+        sampling: Sampling,
         *,
-        n: int,
-        temperature: float,
-        seed: int,
         max_new_tokens: int,
         progress: Progress,
     ) -> list[list[Prediction]]:
         """Samples by `generate`, which reads each prompt once for each of them."""
-        torch.manual_seed(seed)
-        how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-        how |= {"num_return_sequences": n}
+        torch.manual_seed(sampling.seed)
+        how = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+        how |= {"num_return_sequences": sampling.n}
         return self._generated(conversations, item_ids, max_new_tokens, how)
 
     @torch.inference_mode()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from probes.asking import Asked, answer_tokens, finished, put, timed
 from probes.methods import Answers, Known, Proposals, Request, Situation, best
 from probes.methods.rag import shots_with_passages
-from probes.models import Progress
+from probes.models import Progress, Sampling
 from probes.readings import normalise
 from probes.records import Json, Measurement, Prediction
 from probes.task import TaskType
@@ -65,9 +65,11 @@ def _drawn(request: Request, asked: Sequence[Asked], progress: Progress) -> list
     samples = request.model.sample(
         turns,
         [each.item_id for each in asked],
-        n=int(params["samples"]),
-        temperature=float(params["temperature"]),
-        seed=request.cell.seed,
+        Sampling(
+            n=int(params["samples"]),
+            temperature=float(params["temperature"]),
+            seed=request.cell.seed,
+        ),
         max_new_tokens=answer_tokens(request),
         progress=progress,
     )

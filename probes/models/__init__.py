@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from probes.record import Record
 from probes.records import Prediction, Turn
 
 Progress = Callable[[float, float, str], None]
@@ -12,6 +13,15 @@ Progress = Callable[[float, float, str], None]
 
 Conversation = Sequence[Turn]
 """Turns that end with the user's."""
+
+
+class Sampling(Record):
+    """How several answers to a prompt are drawn."""
+
+    n: int
+    """Answers to each prompt."""
+    temperature: float
+    seed: int
 
 
 class LanguageModel(Protocol):
@@ -36,14 +46,12 @@ class LanguageModel(Protocol):
         self,
         conversations: Sequence[Conversation],
         item_ids: Sequence[str],
+        sampling: Sampling,
         *,
-        n: int,
-        temperature: float,
-        seed: int,
         max_new_tokens: int,
         progress: Progress,
     ) -> list[list[Prediction]]:
-        """For each conversation `n` answers drawn at `temperature`."""
+        """For each conversation `sampling.n` answers."""
         ...
 
     def choose(

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from probes.models import Conversation, Progress
+from probes.models import Conversation, Progress, Sampling
 from probes.models.decode import Drawing, decode
 from probes.models.likelihood import answer_log_likelihoods, choice_log_likelihoods
 from probes.models.prefix import Prefix
@@ -80,19 +80,18 @@ class HfModel:
         self,
         conversations: Sequence[Conversation],
         item_ids: Sequence[str],
+        sampling: Sampling,
         *,
-        n: int,
-        temperature: float,
-        seed: int,
         max_new_tokens: int,
         progress: Progress,
     ) -> list[list[Prediction]]:
-        """For each conversation `n` answers drawn at `temperature` from the whole distribution.
+        """For each conversation `sampling.n` answers, drawn from the whole distribution.
 
-        The draws depend on `seed` and on the batch that an item falls into, hence on the set of
+        The draws depend on the seed and on the batch that an item falls into, hence on the set of
         items; they are the same for the same call. Prompts that do not fit as in `generate`.
         """
-        drawing = Drawing(n, temperature, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(sampling.seed)
+        drawing = Drawing(sampling.n, sampling.temperature, generator)
         return self._answers(conversations, item_ids, max_new_tokens, progress, drawing)
 
     def _answers(

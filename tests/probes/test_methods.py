@@ -14,7 +14,7 @@ from probes.methods.few_shot import balanced_sample, nearest
 from probes.methods.lora import central_learning_rate
 from probes.methods.rag import retrieved_params, with_shots
 from probes.methods.steps import steps_params
-from probes.models import Conversation, Progress
+from probes.models import Conversation, Progress, Sampling
 from probes.prompt import conversation, with_context, with_labels
 from probes.records import (
     Cell,
@@ -336,14 +336,13 @@ class Echo:
         self,
         conversations: Sequence[Conversation],
         item_ids: Sequence[str],
+        sampling: Sampling,
         *,
-        n: int,
-        temperature: float,
-        seed: int,
         max_new_tokens: int,
         progress: Progress,
     ) -> list[list[Prediction]]:
         self.asked.extend(conversations)
+        n = sampling.n
         texts = ["b", "so Answer: a", "b", "Answer: A"] * n
         return [
             [Prediction(item_id=i, text=text, output_tokens=3) for text in texts[:n]]

@@ -14,6 +14,7 @@ import torch
 from knowledge.errors import UserError
 from probes.cards import card_of_folder, card_of_hub
 from probes.ladder import fingerprint
+from probes.models import Sampling
 from probes.models.decode import Drawing, decode
 from probes.models.folder import check_folder
 from probes.models.hf import HfModel
@@ -158,7 +159,7 @@ def test_drawn_answers_follow_the_models_probabilities(model: HfModel) -> None:
 def test_samples_vary_and_repeat_with_the_seed(model: HfModel) -> None:
     def draw(seed: int) -> list[list[str]]:
         drawn = model.sample(
-            [ask("a"), ask("bb")], ["1", "2"], n=4, temperature=1.0, seed=seed,
+            [ask("a"), ask("bb")], ["1", "2"], Sampling(n=4, temperature=1.0, seed=seed),
             max_new_tokens=6, progress=quiet,
         )  # fmt: skip
         assert [[p.item_id for p in row] for row in drawn] == [["1"] * 4, ["2"] * 4]
