@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from advisor import belief, decide
@@ -14,7 +14,7 @@ from advisor.records import Option
 from advisor.report.build import build_report
 from advisor.report.files import write_report
 from advisor.report.inputs import HEALTH, Inputs, dev_measurements
-from probes.driver import Driver, Limits, finished
+from probes.driver import Driver, Limits, Rules, finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
 from probes.methods import TRAINED, Proposals, Situation
@@ -105,16 +105,9 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             snapshot(rung.ref)
     yield from _publish_systems(prepared, store, "dev", names=None)
     situations = _situations(prepared)
+    rules, at_once = _rules(prepared, situations), prepared.plan.workers
     with _executor(prepared, store) as executor:
-        driver = Driver(
-            store,
-            executor,
-            key_of=prepared.key,
-            limits_of=lambda cell: _limits(prepared, situations[cell.rung], cell),
-            engine=prepared.engine,
-            at_once=prepared.plan.workers,
-            group_size=lambda cell: group_size(cell, situations[cell.rung], prepared.device),
-        )
+        driver = Driver(store, executor, rules, engine=prepared.engine, at_once=at_once)
         yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
         yield from _open_test(prepared, store, driver)
     _keep_health(prepared, store)
@@ -187,6 +180,14 @@ def _situations(prepared: Prepared) -> dict[str, Situation]:
         rung.ref.name: situation_of(prepared.task.question, rung, battery, memory_bytes)
         for rung in rungs
     }
+
+
+def _rules(prepared: Prepared, situations: Mapping[str, Situation]) -> Rules:
+    return Rules(
+        key=prepared.key,
+        limits=lambda cell: _limits(prepared, situations[cell.rung], cell),
+        group_size=lambda cell: group_size(cell, situations[cell.rung], prepared.device),
+    )
 
 
 def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:

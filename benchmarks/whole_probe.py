@@ -33,7 +33,7 @@ from advisor.session import final_cells, open_run
 from advisor.task import Flags, read_task
 from benchmarks import public
 from benchmarks.pairing import RESULTS
-from probes.driver import Driver, Limits
+from probes.driver import Driver, Limits, Rules
 from probes.executors.local import Outcome, Progress, Request
 from probes.methods import Proposals
 from probes.models.hf import HfModel
@@ -97,11 +97,9 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
         driver = Driver(
             store,
             InProcess(store, models),  # type: ignore[arg-type]
-            key_of=prepared.key,
-            limits_of=lambda _: Limits(time_s=1e6, no_progress_s=1e6),
+            Rules(prepared.key, lambda _: Limits(time_s=1e6, no_progress_s=1e6), size),
             engine=prepared.engine,
             at_once=1,
-            group_size=size,
         )
         began_s = time.process_time()
         for _ in driver.run({name: rung_proposals(at) for name, at in situations.items()}):

@@ -32,6 +32,16 @@ class Limits:
     no_progress_s: float
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What holds for a cell, by what it asks."""
+
+    key: Callable[[Cell], str]
+    limits: Callable[[Cell], Limits]
+    group_size: Callable[[Cell], int] = lambda cell: 1
+    """How many adapters like the cell's are trained together."""
+
+
 @dataclass
 class Track:
     """One rung's proposals and how far they have come."""
@@ -68,16 +78,12 @@ class Driver:
         self,
         store: RunStore,
         executor: LocalExecutor,
+        rules: Rules,
         *,
-        key_of: Callable[[Cell], str],
-        limits_of: Callable[[Cell], Limits],
         engine: Json,
         at_once: int,
-        group_size: Callable[[Cell], int] = lambda cell: 1,
     ) -> None:
-        self._store, self._executor = store, executor
-        self._group_size = group_size
-        self._key_of, self._limits_of = key_of, limits_of
+        self._store, self._executor, self._rules = store, executor, rules
         self._engine, self._at_once = engine, at_once
         self._crashes: dict[str, int] = {}
         self._cells: dict[str, Cell] = {}
@@ -113,8 +119,8 @@ class Driver:
             except StopIteration:
                 track.done = True
                 return
-            track.keys = [self._key_of(cell) for cell in track.cells]
-            track.groups = grouped(track.cells, track.keys, self._group_size)
+            track.keys = [self._rules.key(cell) for cell in track.cells]
+            track.groups = grouped(track.cells, track.keys, self._rules.group_size)
             for cell, key in zip(track.cells, track.keys, strict=True):
                 self._cells[key] = cell
                 yield from self._want(track, cell, key)
@@ -141,7 +147,7 @@ class Driver:
         An attempt counts from here. A group may take as long as its cells would one by one.
         """
         cells = [self._body(track, key) for key in track.at_work]
-        limits = [self._limits_of(self._cells[key]) for key in track.at_work]
+        limits = [self._rules.limits(self._cells[key]) for key in track.at_work]
         self._executor.submit(
             track.rung,
             Request(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from knowledge.errors import UserError
-from probes.driver import MAX_CRASHES, Driver, Limits
+from probes.driver import MAX_CRASHES, Driver, Limits, Rules
 from probes.executors.local import Outcome, Progress, Request
 from probes.methods import Proposals
 from probes.records import Cell, Event, Json, Measurement
@@ -92,11 +92,9 @@ def run(store: RunStore) -> Run:
         driver = Driver(
             store,
             executor,  # type: ignore[arg-type]
-            key_of=key_of,
-            limits_of=lambda wanted: Limits(time_s=1, no_progress_s=1),
+            Rules(key_of, lambda wanted: Limits(time_s=1, no_progress_s=1), lambda wanted: 2),
             engine={"versions": {}},
             at_once=1,
-            group_size=lambda wanted: 2,
         )
         return list(driver.run({"small": proposals()})), executor, sent
 
