@@ -14,7 +14,8 @@ from advisor.records import Option
 from advisor.report.build import build_report
 from advisor.report.files import write_report
 from advisor.report.inputs import HEALTH, Inputs, dev_measurements
-from probes.driver import Driver, Limits, Rules, finished
+from probes.driver import Driver, Limits, Rules
+from probes.events import finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
 from probes.methods import TRAINED, Proposals, Situation

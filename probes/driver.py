@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from knowledge.errors import UserError
+from probes.events import finished, progressed, started, tried_again
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
 from probes.methods import TRAINED, Proposals
 from probes.methods.trained import stack_key
@@ -160,8 +161,7 @@ class Driver:
         for key in track.at_work:
             if key in track.to_do:
                 attempt = self._store.attempts(key)
-                told = {"id": key[:12], "attempt": attempt, **described(self._cells[key])}
-                yield Event(kind="cell-started", payload=told)
+                yield started(self._cells[key], key, attempt)
 
     def _body(self, track: Track, key: str) -> Json:
         """What the worker is told of one cell."""
@@ -172,7 +172,7 @@ class Driver:
         attempt = self._store.begin_attempt(key)
         if cell.adapter:
             body["load_adapter"] = str(self._store.adapter_folder(cell.adapter))
-        if saves_adapter(cell):
+        if _saves_adapter(cell):
             body["save_adapter"] = str(self._draft_adapter(key, attempt))
         return body
 
@@ -184,7 +184,7 @@ class Driver:
         if isinstance(news, Progress):
             for key in track.at_work:
                 if key in track.to_do:
-                    yield _progress(track.rung, key, news)
+                    yield progressed(track.rung, key, news)
             return
         yield from self._end(track, news)
         if track.to_do:
@@ -197,15 +197,13 @@ class Driver:
         if news.status == "ok" and news.body is not None:
             yield from self._publish_all(track, together, news.body["measurements"])
         elif news.kind in RETRIED and self._crashed(key) < MAX_CRASHES:
-            again = {"id": key[:12], "cause": news.cause, "again": True}
-            yield Event(kind="cell-failed", payload=again | described(cell))
+            yield tried_again(cell, key, news.cause)
         elif news.cause.startswith(USER_ERROR):
             raise _user_error(news.cause.removeprefix(USER_ERROR))
         elif len(together) > 1:
             track.alone.update(together)
             cause = f"{news.kind}: {news.cause}; its group is trained one by one"
-            again = {"id": key[:12], "cause": cause, "again": True}
-            yield Event(kind="cell-failed", payload=again | described(cell))
+            yield tried_again(cell, key, cause)
         else:
             yield self._failed(track, cell, key, f"{news.kind}: {news.cause}")
 
@@ -227,7 +225,7 @@ class Driver:
         measurement = Measurement.model_validate(body | {"engine": self._engine}, strict=False)
         if measurement.key != key or measurement.cell != cell:
             return self._failed(track, cell, key, "the worker answered another cell")
-        if saves_adapter(cell) and measurement.status == "ok":
+        if _saves_adapter(cell) and measurement.status == "ok":
             draft = self._draft_adapter(key, self._store.attempts(key))
             self._store.publish_adapter(draft, key)
         return self._settled(track, measurement)
@@ -270,47 +268,12 @@ def grouped(
     return groups
 
 
-def _progress(rung: str, key: str, news: Progress) -> Event:
-    told = {"done": news.done, "total": news.total, "what": news.what}
-    return Event(kind="progress", payload={"id": key[:12], "rung": rung, **told})
-
-
 def _user_error(text: str) -> UserError:
     """The error that a worker told, from its one line `error[CODE]: what`."""
     code, _, what = text.removeprefix("error[").partition("]: ")
     return UserError(code, what)
 
 
-def saves_adapter(cell: Cell) -> bool:
+def _saves_adapter(cell: Cell) -> bool:
     """True for runs that may become finalists: their adapter is kept for the test split."""
     return cell.method in TRAINED and cell.role == "repeat" and cell.adapter is None
-
-
-def described(cell: Cell) -> Json:
-    """The fields of a cell that events carry."""
-    return {
-        "rung": cell.rung,
-        "method": cell.method,
-        "role": cell.role,
-        "split": cell.split,
-        "params": cell.params,
-        "n_train": cell.n_train,
-        "n_eval": cell.n_eval,
-        "seed": cell.seed,
-    }
-
-
-def finished(measurement: Measurement, *, cached: bool) -> Event:
-    """The event of a cell that is measured, failed or pruned."""
-    payload: Json = {
-        "id": measurement.id,
-        "status": measurement.status,
-        "cause": measurement.cause,
-        "cached": cached,
-        "wall_s": measurement.cost.wall_s,
-        **described(measurement.cell),
-    }
-    for name in ("form", "content", "quality"):
-        estimate = getattr(measurement, name)
-        payload[name] = estimate.model_dump() if estimate is not None else None
-    return Event(kind="cell-finished", payload=payload)

@@ -19,6 +19,7 @@ CORE = (
     "probes.data",
     "probes.documents",
     "probes.driver",
+    "probes.events",
     "probes.executors.local",
     "probes.figures",
     "probes.ladder",
