@@ -36,6 +36,7 @@ CORE = (
     "probes.retrieval",
     "probes.retrieval_health",
     "probes.scoring",
+    "probes.self_queries",
     "probes.sinks",
     "probes.spec",
     "probes.split",

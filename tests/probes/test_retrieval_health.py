@@ -7,12 +7,11 @@ from probes.retrieval import words
 from probes.retrieval_health import (
     RetrievalHealth,
     _sample,
-    extracted_query,
     near_duplicates,
     retrieval_health,
-    sentences,
 )
 from probes.retrieval_text import health_text, questions_needed
+from probes.self_queries import extracted_query, sentences
 from probes.stats import wilson
 
 TOPICS = """
