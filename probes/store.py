@@ -15,8 +15,8 @@ from knowledge.errors import UserError
 from probes import durable
 from probes.records import Event, Json, Measurement
 from probes.run_lock import LOCK, SCRATCH, hold
+from probes.run_marker import MARKER, check_marker, exists, foreign, put_marker
 from probes.sealed import (
-    SCHEMA_VERSION,
     canonical_json,
     cell_key,
     checked_key,
@@ -31,8 +31,6 @@ __all__ = ["RunStore", "canonical_json", "cell_key"]
 
 logger = logging.getLogger(__name__)
 
-KIND = "llm-advisor-run"
-MARKER = "run.json"
 FOLDERS = ("cells", "attempts", "frozen", "adapters", "quarantine", SCRATCH, "logs")
 EVENTS, OPENINGS = "events.jsonl", "test_openings.jsonl"
 
@@ -65,40 +63,22 @@ class RunStore:
             folder.mkdir(parents=True, exist_ok=True)
             names = {path.name for path in folder.iterdir()}
             if MARKER in names:
-                raise _exists(folder)
+                raise exists(folder)
             if any(n not in FOLDERS and not n.startswith(durable.TEMP_PREFIX) for n in names):
-                raise _foreign(folder)
+                raise foreign(folder)
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
             for name, value in {**(frozen or {}), "spec": spec_json}.items():
                 durable.replace(store._place("frozen", name), seal(value))
             durable.sync_folder(folder)
-            marker = {"kind": KIND, "schema_version": SCHEMA_VERSION}
-            if not durable.publish(folder / MARKER, canonical_json(marker).encode() + b"\n"):
-                raise _exists(folder)
+            put_marker(folder)
             durable.sync_folder(folder.parent)
         return store
 
     @classmethod
     def open(cls, folder: Path) -> RunStore:
         """An existing run; UserError where it is missing, not ours, or of a newer program."""
-        with durable.user_errors(folder):
-            try:
-                marker = json.loads((folder / MARKER).read_bytes())
-            except (FileNotFoundError, NotADirectoryError):
-                if folder.is_dir():
-                    raise _foreign(folder) from None
-                what, hint = "no such run folder", "check the name"
-                raise UserError("E-RUN-NOT-FOUND", what, place=str(folder), hint=hint) from None
-            except (ValueError, RecursionError):
-                marker = None
-        version = marker.get("schema_version") if isinstance(marker, dict) else None
-        if not isinstance(marker, dict) or marker.get("kind") != KIND or type(version) is not int:
-            raise _foreign(folder)
-        if version > SCHEMA_VERSION:
-            what = f"written by a newer version (schema {version}; this one knows {SCHEMA_VERSION})"
-            hint = "update llm-advisor, or start a new run"
-            raise UserError("E-RUN-NEWER", what, place=str(folder), hint=hint)
+        check_marker(folder)
         return cls(folder)
 
     # ------------------------------------------------------------ measurements
@@ -289,13 +269,3 @@ class RunStore:
             os.rename(path, place)
             durable.sync_folder(place.parent)
             durable.sync_folder(path.parent)
-
-
-def _exists(folder: Path) -> UserError:
-    hint = "resume it, or choose another folder"
-    return UserError("E-RUN-EXISTS", "is a run already", place=str(folder), hint=hint)
-
-
-def _foreign(folder: Path) -> UserError:
-    what = "not a run folder of llm-advisor, and not empty"
-    return UserError("E-RUN-FOREIGN", what, place=str(folder), hint="choose another folder")
