@@ -72,7 +72,7 @@ class RetrievalHealth(Record):
     n_queries: int
     self_recall: dict[str, dict[str, Estimate]] = Field(default_factory=dict)
     """By retriever, then by depth ("1", "5", "10"): how often a passage is found by its own words.
-    Optimistic: see `extracted_query`."""
+    Optimistic: see `probes.self_queries.extracted_query`."""
     near_duplicates: NearDuplicates
     lengths: Lengths
     boilerplate_share: float
