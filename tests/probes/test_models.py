@@ -14,7 +14,7 @@ import torch
 from knowledge.errors import UserError
 from probes.cards import card_of_folder, card_of_hub
 from probes.ladder import fingerprint
-from probes.models import Sampling
+from probes.models import Progress, Sampling
 from probes.models.decode import Drawing, decode
 from probes.models.folder import check_folder
 from probes.models.hf import HfModel
@@ -25,20 +25,10 @@ from probes.records import Turn
 from probes.task import ModelRef
 
 
-def quiet(done: float, total: float, what: str) -> None:
-    """No progress."""
-
-
 def ref(folder: Path, **changes: object) -> ModelRef:
     return ModelRef.model_validate(
         {"name": "tiny", "source": "local", "location": str(folder)} | changes
     )
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> HfModel:
-    torch.set_num_threads(1)
-    return load_model(ref(tiny_model))
 
 
 def ask(text: str) -> list[Turn]:
@@ -50,7 +40,7 @@ def test_an_answer_ends_with_the_end_of_turn(model: HfModel) -> None:
     assert len(model.encode_answer("yes")) == 1 + model.count_tokens(["yes"])[0]
 
 
-def test_generation_in_batches_equals_one_at_a_time(model: HfModel) -> None:
+def test_generation_in_batches_equals_one_at_a_time(model: HfModel, quiet: Progress) -> None:
     texts = ["a", "a longer question than the other one", "middle sized"]
     ids = ["1", "2", "3"]
     together = model.generate([ask(t) for t in texts], ids, max_new_tokens=8, progress=quiet)
@@ -156,7 +146,7 @@ def test_drawn_answers_follow_the_models_probabilities(model: HfModel) -> None:
         assert float((shares - likely).abs().sum()) < 0.35  # total variation of 4,000 draws
 
 
-def test_samples_vary_and_repeat_with_the_seed(model: HfModel) -> None:
+def test_samples_vary_and_repeat_with_the_seed(model: HfModel, quiet: Progress) -> None:
     def draw(seed: int) -> list[list[str]]:
         drawn = model.sample(
             [ask("a"), ask("bb")], ["1", "2"], Sampling(n=4, temperature=1.0, seed=seed),
@@ -198,7 +188,7 @@ def test_mean_likelihood_of_answers_is_that_of_full_passes(model: HfModel) -> No
     assert model.log_likelihoods([ask("x" * 400)], ["y"]) == [-math.inf]
 
 
-def test_chosen_text_is_the_likeliest(model: HfModel) -> None:
+def test_chosen_text_is_the_likeliest(model: HfModel, quiet: Progress) -> None:
     choices = ["alpha", "b", "gamma delta"]
     found = model.choose([ask("which?"), ask("and now?")], ["1", "2"], choices, progress=quiet)
     prompts = [model.encode(ask("which?")), model.encode(ask("and now?"))]
@@ -216,7 +206,9 @@ def test_shared_prefix_leaves_each_prompt_a_token(prompts: list[list[int]], leng
     assert shared_prefix(prompts) == length
 
 
-def test_too_long_a_prompt_gets_no_answer_and_spoils_no_other(model: HfModel) -> None:
+def test_too_long_a_prompt_gets_no_answer_and_spoils_no_other(
+    model: HfModel, quiet: Progress
+) -> None:
     asked = [ask("short"), ask("x" * 300), ask("brief")]
     ids = ["1", "2", "3"]
     free = model.generate(asked, ids, max_new_tokens=4, progress=quiet)

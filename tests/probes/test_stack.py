@@ -16,8 +16,8 @@ from probes.batches import fitting_examples, length_classes
 from probes.failures import TrainingDiverged
 from probes.methods import Checkpoint, Request
 from probes.methods.trained import answer_together, stack_key
+from probes.models import Progress
 from probes.models.hf import HfModel
-from probes.models.load import load_model
 from probes.records import Cell, Example
 from probes.stack import (
     Bank,
@@ -29,7 +29,6 @@ from probes.stack import (
     stackable,
     targets,
 )
-from probes.task import ModelRef
 from probes.train import Company, Trainee, train, train_step, trainees_of
 
 Maker = Callable[..., Example]
@@ -44,18 +43,8 @@ BASE = {
 }
 
 
-def quiet(done: float, total: float, what: str) -> None:
-    """No progress."""
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> HfModel:
-    torch.set_num_threads(1)
-    return load_model(ModelRef(name="tiny", source="local", location=str(tiny_model)))
-
-
 @pytest.fixture
-def make(model: HfModel, example: Maker) -> Callable[..., Request]:
+def make(model: HfModel, example: Maker, quiet: Progress) -> Callable[..., Request]:
     train = [
         example("odd" * (1 + at % 5) if at % 2 else "even", "yes" if at % 2 else "no", row=at)
         for at in range(19)

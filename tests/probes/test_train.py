@@ -14,28 +14,17 @@ from probes.batches import Steps, TokenisedExample, batch_order, encode_example,
 from probes.failures import PromptTooLong, TrainingDiverged
 from probes.methods import Checkpoint, Request
 from probes.methods.lora import answer
+from probes.models import Progress
 from probes.models.hf import HfModel
-from probes.models.load import load_model
 from probes.prompt import conversation
 from probes.records import Cell, Example
-from probes.task import ModelRef
 from probes.train import answer_losses
 
 Maker = Callable[..., Example]
 
 
-def quiet(done: float, total: float, what: str) -> None:
-    """No progress."""
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> HfModel:
-    torch.set_num_threads(1)
-    return load_model(ModelRef(name="tiny", source="local", location=str(tiny_model)))
-
-
 @pytest.fixture
-def request_(model: HfModel, example: Maker) -> Request:
+def request_(model: HfModel, example: Maker, quiet: Progress) -> Request:
     train = [
         example("odd" if at % 2 else "even", "yes" if at % 2 else "no", row=at) for at in range(16)
     ]
