@@ -284,15 +284,14 @@ def final_cells(
     A trained run is not trained again: the adapter that was measured on dev is loaded.
     """
     n_test = min(len(prepared.task.splits.test), prepared.plan.battery.max_test)
+    changes = {"split": "test", "n_eval": n_test, "role": "final", "taken_over": None}
     cells: dict[str, list[Cell]] = {}
     for option in options:
         if option.method == "existing":
             continue
         runs, _ = chosen_runs(dev, option.rung, option.method)
         for run in runs:
-            changes: Json = {"split": "test", "n_eval": n_test, "role": "final"}
-            changes["taken_over"] = None
-            if option.method in TRAINED:
-                changes["adapter"] = run.key
-            cells.setdefault(option.rung, []).append(run.cell.model_copy(update=changes))
+            adapter = run.key if option.method in TRAINED else None
+            final = run.cell.model_copy(update={**changes, "adapter": adapter})
+            cells.setdefault(option.rung, []).append(final)
     return cells
