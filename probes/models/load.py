@@ -64,7 +64,9 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
             device_map={"": device} if ref.quantization == "nf4" else None,
             attn_implementation="sdpa",
         )
-    except ValueError as error:  # an architecture without attention, or without this one
+    # transformers has no error of its own for what it cannot run: an unknown architecture, one
+    # without attention or without this one, a configuration at odds with itself. Its words say it.
+    except ValueError as error:
         raise UserError(
             "E-MODEL-ARCHITECTURE",
             f"transformers refuses it: {one_line(str(error), 200)}",
