@@ -26,6 +26,7 @@ def mistakes_of(
     examples: Mapping[str, Example],
     documents: Documents,
     labels: Sequence[str],
+    suspected: Sequence[Suspect],
 ) -> Mistakes:
     """What the first run of the chosen option got wrong; a run's wrong answers are its own."""
     run, *_ = runs[chosen.name]
@@ -39,7 +40,7 @@ def mistakes_of(
         confusions=tuple(confusions(run.scores, run.predictions, seen, labels=labels))
         if labels
         else (),
-        suspects=tuple(each.item_id for each in suspects(runs, examples)),
+        suspects=tuple(each.item_id for each in suspected),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from advisor.belief import paired
 from advisor.chosen import diagnosed
 from advisor.decide import threshold
+from advisor.mistakes import suspects
 from advisor.records import Option
 from probes.documents import Documents
+from probes.mistakes import Suspect
 from probes.records import Example, Measurement
 from probes.stats import PairedDifference, holm
 from probes.task import TaskSpec
@@ -59,6 +62,11 @@ class Evidence:
         """Rungs by size, smallest first; systems that the user brought are none."""
         by_size = sorted(self.options, key=lambda option: option.n_params)
         return list(dict.fromkeys(o.rung for o in by_size if o.method != "existing"))
+
+    @cached_property
+    def suspects(self) -> Sequence[Suspect]:
+        """References that the best options contradict with one and the same answer."""
+        return suspects(self.runs, self.examples)
 
     @property
     def asked(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.findings.evidence import Evidence
-from advisor.mistakes import suspects, witnesses
+from advisor.mistakes import witnesses
 from advisor.records import Finding
 
 LEAST_QUALITY = 0.5
@@ -17,16 +17,15 @@ def suspect_labels(evidence: Evidence) -> list[Finding]:
     called = witnesses(evidence.runs)
     if not called or min(run.quality.value for run in called if run.quality) < LEAST_QUALITY:
         return []
-    found = suspects(evidence.runs, evidence.examples)
-    n_items = len(called[-1].scores)
-    if len(found) < max(LEAST_SUSPECTS, LEAST_SHARE * n_items):
+    n_found, n_items = len(evidence.suspects), len(called[-1].scores)
+    if n_found < max(LEAST_SUSPECTS, LEAST_SHARE * n_items):
         return []
-    share = len(found) / n_items
+    share = n_found / n_items
     return [
         Finding(
             kind="suspect-labels",
             text=f"the {len(called)} best options give one and the same other answer on"
-            f" {len(found)} of {n_items} references ({share:.0%}): read those first",
+            f" {n_found} of {n_items} references ({share:.0%}): read those first",
             evidence=tuple(run.id for run in called),
         )
     ]

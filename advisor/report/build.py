@@ -73,7 +73,8 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
-    told = findings(_evidence(inputs, options, runs, dev))
+    evidence = _evidence(inputs, options, runs, dev)
+    told = findings(evidence)
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),
@@ -90,7 +91,9 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
         diagnoses=tuple(belief.diagnoses(dev, inputs.cards, inputs.documents)),
         comparisons=tuple(_named(row, spec) for row in comparisons),
         findings=tuple(told),
-        mistakes=mistakes_of(chosen, runs, examples, inputs.documents, inputs.labels),
+        mistakes=mistakes_of(
+            chosen, runs, examples, inputs.documents, inputs.labels, evidence.suspects
+        ),
         retrieval=inputs.health,
         curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
