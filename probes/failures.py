@@ -6,6 +6,9 @@ from __future__ import annotations
 class CellFailure(Exception):
     """A cell cannot be measured; the message is its recorded cause, in one line."""
 
+    train_tokens: int = 0
+    """What was trained on before it failed."""
+
 
 class PromptTooLong(CellFailure):
     """A prompt with its answer does not fit the model's context."""
@@ -17,5 +20,6 @@ class PromptTooLong(CellFailure):
 class TrainingDiverged(CellFailure):
     """The loss became NaN or infinite."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, train_tokens: int = 0) -> None:
         super().__init__(f"the training loss is not finite at step {step}")
+        self.train_tokens = train_tokens

@@ -171,7 +171,7 @@ def _take_note(
         if math.isfinite(loss):
             kept.append(row)
         else:
-            trainee.failure = TrainingDiverged(step - 1)
+            trainee.failure = TrainingDiverged(step - 1, trainee.train_tokens)
     longest = max(trainee.steps.total for trainee in company.trainees)
     company.trainees[0].request.progress(step, longest, "training steps")
     return kept

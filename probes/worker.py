@@ -136,12 +136,13 @@ class Worker:
     ) -> Json:
         """The measurement of a cell; a failure is a result like any other."""
         if isinstance(found, CellFailure):
+            spent = Answers(predictions=[], train_tokens=found.train_tokens)
             failed = Measurement(
                 key=job.key,
                 cell=job.request.cell,
                 status="failed",
                 cause=str(found),
-                cost=watch.cost(Answers(predictions=[]), share=share),
+                cost=watch.cost(spent, share=share),
             )
             return failed.model_dump()
         cost = watch.cost(found, share=share)
@@ -258,7 +259,7 @@ def _answers(requests: Sequence[Request]) -> list[Answers | CellFailure]:
 
 def _shares(found: Sequence[Answers | CellFailure]) -> list[float]:
     """How much of a group's cost is put down to each: by the tokens trained, else evenly."""
-    tokens = [0 if isinstance(one, CellFailure) else one.train_tokens for one in found]
+    tokens = [one.train_tokens for one in found]
     total = sum(tokens)
     return [count / total if total else 1 / len(found) for count in tokens]
 

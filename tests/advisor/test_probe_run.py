@@ -209,6 +209,22 @@ def test_a_cell_takes_over_what_was_answered_before(done: Done) -> None:
     assert 0 < found["cost"]["input_tokens"] < 0.7 * whole.cost.input_tokens
 
 
+def test_a_run_that_diverges_costs_what_it_was_trained_on(done: Done) -> None:
+    from probes.worker import Worker
+
+    store = RunStore.open(run_folder(done[0]))
+    sound = next(m for m in store.measurements() if m.cell.method == "lora" and not m.cell.adapter)
+    mad = sound.cell.model_copy(update={"params": sound.cell.params | {"learning_rate": 1e30}})
+    told = Worker(store.folder, sound.cell.rung).handle(
+        {"cells": [{"key": "k", "cell": cell.model_dump_json()} for cell in (mad, sound.cell)]},
+        lambda *_: None,
+    )
+    failed, trained = told["measurements"]
+    assert (failed["status"], trained["status"]) == ("failed", "ok")
+    assert 0 < failed["cost"]["train_tokens"] < trained["cost"]["train_tokens"]
+    assert 0 < failed["cost"]["wall_s"] < trained["cost"]["wall_s"]
+
+
 def test_the_ledger_adds_up(done: Done) -> None:
     found = Report.model_validate(report(done[0]), strict=False)
     assert sum(row.n_cells for row in found.ledger) == sum(found.cells.values())

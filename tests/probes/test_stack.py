@@ -122,6 +122,7 @@ def test_a_poisoned_companion_harms_nobody(model: HfModel, make: Requests, poiso
     (alone,) = trained(model, make())
     assert torch.equal(weights_of(model, alone), weights_of(model, sound))
     assert isinstance(sick.failure, TrainingDiverged)
+    assert 0 < sick.failure.train_tokens < sound.train_tokens
     assert sound.failure is None
 
 

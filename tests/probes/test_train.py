@@ -127,8 +127,9 @@ def test_full_fine_tuning_learns_saves_loads_and_restores(
 
 def test_divergence_is_a_failure_of_the_cell(request_: Request) -> None:
     mad = request_.cell.params | {"learning_rate": 1e30}
-    with pytest.raises(TrainingDiverged, match="not finite at step"):
+    with pytest.raises(TrainingDiverged, match="not finite at step") as raised:
         answer(replace(request_, cell=request_.cell.model_copy(update={"params": mad})))
+    assert raised.value.train_tokens > 0
     assert isinstance(request_.model, HfModel)
     assert all(bool(torch.isfinite(w).all()) for w in request_.model.model.parameters())
 
