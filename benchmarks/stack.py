@@ -77,7 +77,7 @@ def ours(
     at = Steps(10**9, 1, 1).total // 10  # at the full rate
     width = len(parts[0][0].ids)
     wrapped = cast(HfModel, type("Wrapped", (), {"model": model})())
-    return lambda: train_step(wrapped, rows, parts, width, at)
+    return lambda: train_step(wrapped, rows, parts, width, at, N)
 
 
 def theirs(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 
@@ -25,6 +26,15 @@ def give_adapters(bank: Bank, trainees: Sequence[Trainee], device: torch.device)
         trainee.adapter = Adapter(adapter.weights.to(device), rank, alpha)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Rows that share a forward pass: their matrices as leaves of the graph, layer by layer."""
+
+    leaves: list[torch.Tensor]
+    grads: list[torch.Tensor]
+    """Views of where the leaves' gradients are summed."""
+
+
 class Rows:
     """Adapters of one padded width on one bank; `probes.train.Company` for several."""
 
@@ -34,7 +44,7 @@ class Rows:
         self._lay_out(torch.stack([_adapter(trainee).weights for trainee in trainees]))
 
     def _lay_out(self, flat: torch.Tensor) -> None:
-        """Leaves of the graph for each layer, and one parameter a row for the optimiser.
+        """One parameter a row for the optimiser; leaves of the graph follow with `use`.
 
         The leaves are views of the weights times `factor`, which is the adapter's scale for B: so
         the scale costs two products a step instead of several a layer.
@@ -46,11 +56,8 @@ class Rows:
             for row, trainee in enumerate(self.trainees):
                 up[row] = _adapter(trainee).scale
         self.scaled = flat * self.factor
-        self.grads = [view for pair in self.bank.views(self.grad) for view in pair]
-        self.leaves = [
-            view.detach().requires_grad_() for pair in self.bank.views(self.scaled) for view in pair
-        ]
-        self.bank.pairs = list(zip(self.leaves[::2], self.leaves[1::2], strict=True))
+        self.parts: dict[range, _Part] = {}
+        self.use(range(len(flat)))
         self.rows = [torch.nn.Parameter(row) for row in flat]
         for parameter, grad in zip(self.rows, self.grad, strict=True):
             parameter.grad = grad
@@ -58,10 +65,26 @@ class Rows:
             [{"params": [row]} for row in self.rows], lr=0.0, weight_decay=0.0, fused=True
         )
 
+    def use(self, rows: range) -> None:
+        """Only these rows are in the forward passes that follow."""
+        if rows not in self.parts:
+            at = slice(rows.start, rows.stop)
+            self.parts[rows] = _Part(
+                leaves=[each.detach().requires_grad_() for each in self._each(self.scaled[at])],
+                grads=self._each(self.grad[at]),
+            )
+        self.part = self.parts[rows]
+        leaves = self.part.leaves
+        self.bank.pairs = list(zip(leaves[::2], leaves[1::2], strict=True))
+
+    def _each(self, flat: torch.Tensor) -> list[torch.Tensor]:
+        return [view for pair in self.bank.views(flat) for view in pair]
+
     def accumulate(self, loss: torch.Tensor) -> None:
         """Add the gradients of a loss to those of this step."""
-        for grad, more in zip(self.grads, torch.autograd.grad(loss, self.leaves), strict=True):
-            grad.add_(more)
+        found = torch.autograd.grad(loss, self.part.leaves)
+        for grad, more in zip(self.part.grads, found, strict=True):
+            grad += more
 
     def update(self, step: int) -> None:
         """Clip each row's gradient and take a step at the row's own learning rate."""

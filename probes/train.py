@@ -28,6 +28,7 @@ from probes.batches import (
     length_classes,
 )
 from probes.failures import CellFailure, TrainingDiverged
+from probes.fusing import Fusing
 from probes.methods import Request
 from probes.models.hf import HfModel
 from probes.records import Json, Prediction
@@ -65,6 +66,9 @@ class Company(Protocol):
     """The weights in training: what `train` asks of them."""
 
     trainees: list[Trainee]
+
+    def use(self, rows: range) -> None:
+        """Only these trainees, by their positions, are in the forward passes that follow."""
 
     def accumulate(self, loss: torch.Tensor) -> None:
         """Add the gradients of a loss to those of this step."""
@@ -105,14 +109,19 @@ def trainees_of(
 
 def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]) -> None:
     """Train until every trainee has left: done, pruned, or with a `failure` (TrainingDiverged)."""
-    classes = length_classes(examples, company.trainees[0].steps.batch_size)
+    batch_size = company.trainees[0].steps.batch_size
+    classes = length_classes(examples, batch_size)
+    n, largest = len(company.trainees), batch_size * classes[-1].width
+    fusing = Fusing(model.fused, n, largest, model.device)
     step = epoch = 0
     while company.trainees:
         epoch += 1
         cuts = [[one.cut(trainee.order) for one in classes] for trainee in company.trainees]
         for at, batch in batch_order(classes, epoch):
             batches = [cut[at][batch] for cut in cuts]
-            losses = train_step(model, company, batches, classes[at].width, step)
+            width = classes[at].width
+            with fusing.step(len(batches) * len(batches[0]) * width) as together:
+                losses = train_step(model, company, batches, width, step, together)
             step += 1
             kept = _take_note(company, batches, losses, step)
             if len(kept) < len(cuts):
@@ -127,12 +136,31 @@ def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]
 
 
 def train_step(
-    model: HfModel, company: Company, batches: Sequence[Batch], width: int, step: int
+    model: HfModel,
+    company: Company,
+    batches: Sequence[Batch],
+    width: int,
+    step: int,
+    together: int,
 ) -> list[float]:
     """One step of all trainees on their own batches; each one's mean loss over answer tokens.
 
     One whose loss is not finite is stepped as well: it leaves right after, and harms no other.
+
+    Args:
+        together: how many trainees share a forward pass; what they become does not depend on it.
     """
+    found: list[float] = []
+    for at in range(0, len(batches), together):
+        rows = range(at, min(at + together, len(batches)))
+        company.use(rows)
+        found += _pass(model, company, batches[at : rows.stop], width)
+    company.update(step)
+    return found
+
+
+def _pass(model: HfModel, company: Company, batches: Sequence[Batch], width: int) -> list[float]:
+    """Gradients of those in use, a batch cut so that memory holds it; their mean losses."""
     n, size = len(batches), len(batches[0])
     counts = [sum(example.n_answer for example in batch) for batch in batches]
     per_part = max(1, MICRO_TOKENS // width)  # of each: never by how many companions there are
@@ -144,7 +172,6 @@ def train_step(
         company.accumulate((losses * weights).sum())
         means = (losses.detach() * weights).tolist()
         totals = [total + mean for total, mean in zip(totals, means, strict=True)]
-    company.update(step)
     return totals
 
 

@@ -26,9 +26,10 @@ MICRO_TOKENS = 4096
 """Tokens of one forward pass in training for each adapter, padding counted; a batch is split to
 stay below."""
 GROUP_TOKENS = {"cpu": 2048, "cuda": 16_384}
-"""Tokens of one training step up to which adapters are trained together. One thread of a Zen 4 core
-gained 1.5 times at 100k parameters, 1.1 at 350k and 1.05 at 1M with 2,500 tokens a step
-(results/LOG.md); on a GPU the figure is an estimate (facts: performance 1)."""
+"""Tokens of one training step up to which adapters are sent to a worker together: what is killed is
+lost for all of them. How many of them share a forward pass is timed there (`probes.fusing`). One
+thread of a Zen 4 core gained 1.5 times at 100k parameters, 1.1 at 350k and 1.05 at 1M with 2,500
+tokens a step (results/LOG.md); on a GPU the figure is an estimate (facts: performance 1)."""
 MAX_GROUP = 8
 ADAPTER_WIDTH = 16
 """Columns that LoRA's A is padded to a multiple of, so that what an adapter becomes does not depend

@@ -27,6 +27,8 @@ class HfModel:
         """Tokens after any of which an answer has ended."""
         self.tokenizer = tokenizer
         self.context_tokens = context_tokens
+        self.fused: dict[tuple[int, int], int] = {}
+        """How many trainees share a forward pass, as timed (`probes.fusing.Settled`)."""
 
     @property
     def device(self) -> torch.device:

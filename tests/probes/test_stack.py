@@ -100,6 +100,20 @@ def test_an_adapter_alone_is_bitwise_the_one_in_company(model: HfModel, make: Re
     assert torch.equal(weights_of(model, alone), weights_of(model, first))
 
 
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_how_many_share_a_forward_pass_changes_no_bit(
+    together: int, model: HfModel, make: Requests
+) -> None:
+    requests = [make(seed=2), make(seed=3, rank=4), make(seed=4, epochs=1), make(seed=5)]
+    model.fused.clear()
+    fused = trained(model, *requests)
+    ((settled, _),) = model.fused.items()
+    model.fused[settled] = together
+    apart = trained(model, *requests)
+    for one, other in zip(fused, apart, strict=True):
+        assert torch.equal(weights_of(model, one), weights_of(model, other))
+
+
 def test_a_lower_rank_is_padded_without_a_trace(model: HfModel, make: Requests) -> None:
     (alone,) = trained(model, make(rank=4))
     padded, _, _ = trained(model, make(rank=4), make(seed=2, rank=16), make(seed=3, rank=9))
@@ -211,7 +225,7 @@ def _losses_of(model: HfModel, company: Company, request: Request) -> list[float
     for step, at in enumerate(range(0, 16, 4)):
         batch = tuple(examples[at : at + 4])
         width = max(len(example.ids) for example in batch)
-        losses += train_step(model, company, [batch], width, step)
+        losses += train_step(model, company, [batch], width, step, 1)
     return losses
 
 
