@@ -20,7 +20,7 @@ from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
 from probes.methods import TRAINED, Proposals, Situation
 from probes.models.hub import snapshot
-from probes.plan import rung_proposals, situation_of
+from probes.plan import rung_proposals, situations
 from probes.records import Cell, Event, Json, Measurement
 from probes.retrieval_health import retrieval_health
 from probes.stats import minimum_detectable_difference
@@ -175,12 +175,11 @@ def _situations(prepared: Prepared) -> dict[str, Situation]:
     Side by side the largest rung comes first, since the longest job should not start last; one
     after the other the smallest does, since it has figures to show soonest.
     """
-    battery, memory_bytes = prepared.plan.battery, prepared.memory_bytes
-    rungs = prepared.rungs if prepared.plan.workers == 1 else reversed(prepared.rungs)
-    return {
-        rung.ref.name: situation_of(prepared.task.question, rung, battery, memory_bytes)
-        for rung in rungs
-    }
+    found = situations(
+        prepared.task.question, prepared.rungs, prepared.plan.battery, prepared.memory_bytes
+    )
+    ordered = found if prepared.plan.workers == 1 else reversed(found)
+    return {situation.rung: situation for situation in ordered}
 
 
 def _rules(prepared: Prepared, situations: Mapping[str, Situation]) -> Rules:

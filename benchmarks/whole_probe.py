@@ -37,7 +37,7 @@ from probes.driver import Driver, Limits, Rules
 from probes.executors.local import Outcome, Progress, Request
 from probes.methods import Proposals
 from probes.models.hf import HfModel
-from probes.plan import rung_proposals, situation_of
+from probes.plan import rung_proposals, situations
 from probes.pocket.tasks import TASKS, write
 from probes.records import Cell, Json
 from probes.store import RunStore
@@ -84,15 +84,13 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
     """Measure everything, decide, answer the finalists' test items."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_run(prepared, Path(folder) / "run")
-        situations = {
-            rung.ref.name: situation_of(
-                prepared.task.question, rung, prepared.plan.battery, prepared.memory_bytes
-            )
-            for rung in prepared.rungs
-        }
+        at_rungs = situations(
+            prepared.task.question, prepared.rungs, prepared.plan.battery, prepared.memory_bytes
+        )
+        by_rung = {situation.rung: situation for situation in at_rungs}
 
         def size(cell: Cell) -> int:
-            return group_size(cell, situations[cell.rung], "cpu") if stacked else 1
+            return group_size(cell, by_rung[cell.rung], "cpu") if stacked else 1
 
         driver = Driver(
             store,
@@ -102,7 +100,7 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
             at_once=1,
         )
         began_s = time.process_time()
-        for _ in driver.run({name: rung_proposals(at) for name, at in situations.items()}):
+        for _ in driver.run({name: rung_proposals(at) for name, at in by_rung.items()}):
             pass
         inputs = Inputs.of(store)
         dev = dev_measurements(inputs.measurements)

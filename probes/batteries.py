@@ -8,6 +8,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="thorough",
         n_trials=16,
+        larger_trials=8,
         confirmed=3,
         epochs=(2, 4, 8),
         fractions=(0.0625, 0.125, 0.25, 0.5),
@@ -24,6 +25,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="standard",
         n_trials=8,
+        larger_trials=4,
         confirmed=3,
         epochs=(2, 4, 8),
         fractions=(0.125, 0.25, 0.5),
@@ -40,6 +42,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="quick",
         n_trials=4,
+        larger_trials=2,
         confirmed=2,
         epochs=(2, 4),
         fractions=(0.25, 0.5),
@@ -56,6 +59,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="brief",
         n_trials=2,
+        larger_trials=2,
         confirmed=0,
         epochs=(2, 4),
         fractions=(0.5,),
@@ -72,6 +76,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="minimal",
         n_trials=2,
+        larger_trials=2,
         confirmed=0,
         epochs=(1, 2),
         fractions=(0.5,),
@@ -88,6 +93,7 @@ BATTERIES: tuple[Battery, ...] = (
     Battery(
         name="least",
         n_trials=1,
+        larger_trials=1,
         confirmed=0,
         epochs=(2,),
         fractions=(0.5,),

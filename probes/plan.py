@@ -84,8 +84,9 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
     for battery in BATTERIES:
         cells = [
             planned(cell, situation, rung.card, device, threads)
-            for rung in rungs
-            for situation in [situation_of(question, rung, battery, memory_bytes)]
+            for rung, situation in zip(
+                rungs, situations(question, rungs, battery, memory_bytes), strict=True
+            )
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
         ]
         if all(row.cell.role == "final" for row in cells):
@@ -133,8 +134,21 @@ def _wall_seconds(
     return max(loads)
 
 
+def situations(
+    question: Question, rungs: Sequence[Rung], battery: Battery, memory_bytes: int
+) -> list[Situation]:
+    """What the methods are told about each rung and the task."""
+    least = min(rung.card.n_params for rung in rungs)
+    return [
+        situation_of(question, rung, battery, memory_bytes).model_copy(
+            update={"smallest": rung.card.n_params == least}
+        )
+        for rung in rungs
+    ]
+
+
 def situation_of(question: Question, rung: Rung, battery: Battery, memory_bytes: int) -> Situation:
-    """What the methods are told about this rung and task.
+    """What the methods are told about this rung and task, were it the only rung.
 
     Lengths are those of the first LENGTH_SAMPLE training examples and passages, a random sample of
     the examples by the order of the split. Full fine-tuning is taken to fit where its rough peak

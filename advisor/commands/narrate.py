@@ -168,8 +168,10 @@ def data_text(summary: DataSummary) -> str:
 def plan_text(plan: Json) -> str:
     """The plan as a small table."""
     battery = plan["battery"]
+    larger = battery.get("larger_trials") or battery["n_trials"]
     lines = [
-        f"plan: {plan['cells']} cells, battery '{battery['name']}': {battery['n_trials']} trials,"
+        f"plan: {plan['cells']} cells, battery '{battery['name']}': {battery['n_trials']} trials"
+        f" ({larger} on larger rungs),"
         f" fractions {', '.join(f'{f:g}' for f in battery['fractions'])} and 1,"
         f" {battery['seeds']} seeds; about {plan['seconds'] / 60:.1f} minutes of"
         f" {plan['budget_seconds'] / 60:g} ({plan['workers']} worker(s), {plan['threads']}"

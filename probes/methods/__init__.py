@@ -51,7 +51,12 @@ class Battery(Record):
 
     name: str
     n_trials: int
-    """Optuna trials of one rung."""
+    """Optuna trials on the smallest rung."""
+    larger_trials: int = 0
+    """Optuna trials on every other rung; 0 for as many. Where the hidden size puts the learning
+    rate leaves little to search there: two trials lost .003 to .005 of quality against four, and
+    the smaller rung's best setting was no better a second trial than one drawn at random
+    (results/pocket/search.md)."""
     confirmed: int
     """Best trials that run once more with another seed before one is chosen."""
     epochs: tuple[int, ...]
@@ -81,6 +86,8 @@ class Situation(Record):
     rung: str
     n_params: int
     hidden_size: int
+    smallest: bool = True
+    """Whether no rung of the ladder is smaller."""
     context_tokens: int
     task_type: TaskType
     instruction: str

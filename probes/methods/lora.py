@@ -23,13 +23,14 @@ def central_learning_rate(hidden_size: int) -> float:
 
 def propose(situation: Situation, known: Known) -> Proposals:
     """Optuna's trials, then the learning curve and the repeats with the best setting."""
+    battery = situation.battery
     space = tuning.Space(
         method="lora",
         centre=central_learning_rate(situation.hidden_size),
-        n_trials=situation.battery.n_trials,
+        n_trials=(0 if situation.smallest else battery.larger_trials) or battery.n_trials,
         ranks=RANKS,
         fixed=FIXED,
-        fractions=situation.battery.fractions,
+        fractions=battery.fractions,
     )
     yield from tuning.tuned(situation, space)
 

@@ -234,6 +234,14 @@ def test_lora_tunes_confirms_then_measures_the_curve() -> None:
     assert all("prune_below" not in c.params for c in cells if c.role in ("curve", "repeat"))
 
 
+def test_larger_rungs_search_less() -> None:
+    larger = situation().model_copy(update={"smallest": False})
+    roles = [cell.role for batch in play("lora", larger) for cell in batch]
+    assert roles.count("tune") == BATTERY.larger_trials + min(
+        BATTERY.confirmed, BATTERY.larger_trials
+    )
+
+
 def test_lora_bars_come_from_earlier_trials_only() -> None:
     tuned = [
         c for batch in play("lora", situation(BATTERIES[1])) for c in batch if c.role == "tune"
