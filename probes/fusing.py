@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-
-import torch
 
 Settled = MutableMapping[tuple[int, int], int]
 """Trainees that share a forward pass, by how many train together and the size of their batches."""
@@ -19,9 +16,9 @@ class Fusing:
     many share a pass. What was settled once on a model is not timed again.
     """
 
-    def __init__(self, settled: Settled, n: int, tokens: int, device: torch.device) -> None:
+    def __init__(self, settled: Settled, n: int, tokens: int, now_s: Callable[[], float]) -> None:
         self._settled = settled
-        self._device = device
+        self._now_s = now_s
         self._key = n, tokens.bit_length()
         """Batches of up to twice the tokens are taken to be of one size."""
         known = self._key in settled or n == 1
@@ -47,8 +44,3 @@ class Fusing:
         if not self._to_time:
             self._size = min(self._took, key=lambda each: self._took[each])
             self._settled[self._key] = self._size
-
-    def _now_s(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]
     batch_size = company.trainees[0].steps.batch_size
     classes = length_classes(examples, batch_size)
     n, largest = len(company.trainees), batch_size * classes[-1].width
-    fusing = Fusing(model.fused, n, largest, model.device)
+    fusing = Fusing(model.fused, n, largest, lambda: _now_s(model.device))
     step = epoch = 0
     while company.trainees:
         epoch += 1
@@ -130,6 +131,13 @@ def train(model: HfModel, company: Company, examples: Sequence[TokenisedExample]
             if not kept:
                 return
         _end_epoch(model, company, epoch)
+
+
+def _now_s(device: torch.device) -> float:
+    """Seconds by the clock once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 # ---------------------------------------------------------------- steps
