@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pairing import RESULTS
+from benchmarks.pairing import write_page
 from probes.methods.screening import ALPHA, MARGIN, SHARES
 from probes.sequential import dominated
 from probes.store import RunStore
@@ -33,6 +33,8 @@ LAYOUTS = {
 }
 EVERY = tuple(at / 20 for at in range(1, 20))
 """A look at every twentieth of the items."""
+LOOKS = (("at every twentieth", EVERY, True), ("as the probe does", SHARES, False))
+"""(name, shares at which is looked, whether the last candidate stops)."""
 
 
 @cache
@@ -62,8 +64,13 @@ def simulated(qualities: tuple[float, ...], n_items: int, rng: np.random.Generat
     return np.array(right, dtype=float)
 
 
-def replay(scores: Floats, shares: Sequence[float]) -> tuple[float, list[int]]:
-    """Share of all answers that were needed, and the candidates that stayed."""
+def replay(
+    scores: Floats, shares: Sequence[float], *, stop_at_one: bool
+) -> tuple[float, list[int]]:
+    """Share of all answers that were needed, and the candidates that stayed.
+
+    With `stop_at_one` nothing more is answered once one candidate is left.
+    """
     n_items = scores.shape[1]
     going, used, answered = list(range(len(scores))), 0, 0
     for share in (*shares, 1.0):
@@ -74,7 +81,7 @@ def replay(scores: Floats, shares: Sequence[float]) -> tuple[float, list[int]]:
             seen = [scores[at, :look].tolist() for at in going]
             lost = dominated(seen, n_begun=len(scores), alpha=ALPHA, margin=MARGIN)
             going = [candidate for at, candidate in enumerate(going) if at not in lost]
-        if len(going) == 1 and shares is EVERY:
+        if len(going) == 1 and stop_at_one:
             break
     return used / scores.size, going
 
@@ -82,11 +89,13 @@ def replay(scores: Floats, shares: Sequence[float]) -> tuple[float, list[int]]:
 def simulations(n_runs: int, n_items: int) -> Iterator[str]:
     """A line of the table for each layout and way of looking."""
     for name, qualities in LAYOUTS.items():
-        for looks, shares in (("at every twentieth", EVERY), ("as the probe does", SHARES)):
+        for looks, shares, stop_at_one in LOOKS:
             rng = np.random.default_rng(1)
             shares_used, errors = [], 0
             for _ in range(n_runs):
-                used, kept = replay(simulated(qualities, n_items, rng), shares)
+                used, kept = replay(
+                    simulated(qualities, n_items, rng), shares, stop_at_one=stop_at_one
+                )
                 shares_used.append(used)
                 errors += max(qualities) - max(qualities[at] for at in kept) > MARGIN
             low, high = np.quantile(shares_used, [0.05, 0.95])
@@ -115,7 +124,7 @@ def reality(folders: Sequence[Path]) -> Iterator[str]:
     used, total, lost, n = 0.0, 0, 0, 0
     for folder in folders:
         for _, scores in settings_of(folder):
-            share, kept = replay(scores, SHARES)
+            share, kept = replay(scores, SHARES, stop_at_one=False)
             used += share * scores.size
             total += scores.size
             means = scores.mean(axis=1)
@@ -146,9 +155,7 @@ def main() -> None:
         "|---|---|---|---|---|",
         *lines,
     ]
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "elimination.md").write_text("\n".join(text) + "\n")
-    print("\n".join(text))
+    write_page("elimination", text)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from advisor.prepare import Prepared, prepare
 from advisor.task import read_task
-from benchmarks.pairing import RESULTS
+from benchmarks.pairing import write_page
 from probes.batteries import BATTERIES
 from probes.methods import Battery
 from probes.plan import imagined_cells, situation_of
@@ -61,9 +61,7 @@ def main() -> None:
         "",
         *table,
     ]
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "growth.md").write_text("\n".join(text) + "\n")
-    print("\n".join(text))
+    write_page("growth", text)
 
 
 if __name__ == "__main__":

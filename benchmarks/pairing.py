@@ -6,7 +6,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,9 +80,16 @@ def row(found: Ratio) -> str:
     )
 
 
+def write_page(stem: str, lines: Iterable[str]) -> None:
+    """Write a page of results/benchmarks and print where it is."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{stem}.md"
+    path.write_text("\n".join(lines) + "\n")
+    print(path, flush=True)
+
+
 def write(stem: str, title: str, command: str, found: Sequence[Ratio], *notes: str) -> None:
     """The table as Markdown and JSON in results/benchmarks, with the machine and the versions."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
     machine, versions = this_machine(), package_versions()
     lines = [
         f"# {title}",
@@ -100,6 +107,6 @@ def write(stem: str, title: str, command: str, found: Sequence[Ratio], *notes: s
         + ", ".join(f"{name} {versions[name]}" for name in ("torch", "transformers", "peft"))
         + f", {time.strftime('%Y-%m-%d')}.",
     ]
-    (RESULTS / f"{stem}.md").write_text("\n".join(lines) + "\n")
+    write_page(stem, lines)
     rows = [asdict(each) for each in found]
     (RESULTS / f"{stem}.json").write_text(json.dumps(rows, indent=1) + "\n")
