@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from probes.asking import ask, put
 from probes.batches import TokenisedExample, fitting_examples
@@ -62,7 +63,6 @@ class PublicModel(HfModel):
         how |= {"num_return_sequences": sampling.n}
         return self._generated(conversations, item_ids, max_new_tokens, how)
 
-    @torch.inference_mode()
     def _generated(
         self,
         conversations: Sequence[Conversation],
@@ -75,18 +75,19 @@ class PublicModel(HfModel):
         found = [[self._too_long(item_ids[row], prompts[row])] * n for row in range(len(prompts))]
         for rows in self._sorted(prompts, max_new_tokens):
             ids, mask = padded([prompts[row] for row in rows], left=True, pad=pad)
-            out = self.model.generate(
-                input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens,
-                pad_token_id=pad, eos_token_id=self.stop_ids, **how,
-            )[:, ids.shape[1] :].tolist()  # fmt: skip
+            with torch.inference_mode():
+                out = self.model.generate(
+                    input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens,
+                    pad_token_id=pad, eos_token_id=self.stop_ids, **how,
+                )[:, ids.shape[1] :].tolist()  # fmt: skip
             for at, row in enumerate(rows):
                 found[row] = [
-                    self._told(item_ids[row], prompts[row], answer)
+                    self._prediction(item_ids[row], prompts[row], answer)
                     for answer in out[at * n : (at + 1) * n]
                 ]
         return found
 
-    def _told(self, item_id: str, prompt: list[int], answer: list[int]) -> Prediction:
+    def _prediction(self, item_id: str, prompt: list[int], answer: list[int]) -> Prediction:
         ends = [answer.index(stop) for stop in self.stop_ids if stop in answer]
         kept = answer[: min(ends)] if ends else answer
         text = self.tokenizer.decode(kept, skip_special_tokens=True).strip()
@@ -94,7 +95,6 @@ class PublicModel(HfModel):
             item_id=item_id, text=text, input_tokens=len(prompt), output_tokens=len(kept) + 1
         )
 
-    @torch.inference_mode()
     def choose(
         self,
         conversations: Sequence[Conversation],
@@ -109,9 +109,10 @@ class PublicModel(HfModel):
         longest = max(len(end) for end in ends)
         found = [self._too_long(item_ids[row], prompts[row]) for row in range(len(prompts))]
         for rows in self._sorted(prompts, longest):
-            scores = torch.stack(
-                [self._scored([prompts[row] for row in rows], end) for end in ends], dim=1
-            )
+            with torch.inference_mode():
+                scores = torch.stack(
+                    [self._scored([prompts[row] for row in rows], end) for end in ends], dim=1
+                )
             for row, best in zip(rows, scores.argmax(dim=1).tolist(), strict=True):
                 found[row] = Prediction(
                     item_id=item_ids[row], text=choices[best], input_tokens=len(prompts[row]),
@@ -181,34 +182,37 @@ def answer_together(requests: Sequence[Request]) -> list[Answers | CellFailure]:
     return found
 
 
+class Pruning(TrainerCallback):  # type: ignore[misc]
+    """Asks the checkpoint between epochs, as the probe does."""
+
+    def __init__(self, model: PublicModel, request: Request) -> None:
+        self.model, self.request = model, request
+        self.answers: list[Prediction] | None = None
+        """What the checkpoint answered where it was stopped."""
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop where the checkpoint's answers fall below the bar."""
+        request, model, epoch = self.request, self.model, round(state.epoch)
+        if request.checkpoint is None or epoch >= int(request.cell.params["epochs"]):
+            return
+        items = request.checkpoint.items
+        model.model.eval()
+        answers = model.generate(
+            [each.turns for each in put(request, items)], [item.id for item in items],
+            max_new_tokens=request.max_new_tokens, progress=lambda *_: None,
+        )  # fmt: skip
+        model.model.train()
+        if not request.checkpoint.keep_going(epoch, answers):
+            self.answers = answers
+            control.should_training_stop = True
+
+
 def _trained(
     model: PublicModel, request: Request
 ) -> tuple[list[Json], list[Prediction] | None, int]:
     """Train: what each epoch saw, the checkpoint's answers where it was pruned, and the tokens."""
-    from transformers import Trainer, TrainerCallback, TrainingArguments
-
     examples, _ = fitting_examples(model, request)
-    params, history = request.cell.params, list[Json]()
-    stopped: list[list[Prediction]] = []
-
-    class Pruning(TrainerCallback):  # type: ignore[misc]
-        """Asks the checkpoint between epochs, as the probe does."""
-
-        def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            epoch = round(state.epoch)
-            if request.checkpoint is None or epoch >= int(params["epochs"]):
-                return
-            items = request.checkpoint.items
-            model.model.eval()
-            answers = model.generate(
-                [each.turns for each in put(request, items)], [item.id for item in items],
-                max_new_tokens=request.max_new_tokens, progress=lambda *_: None,
-            )  # fmt: skip
-            model.model.train()
-            if not request.checkpoint.keep_going(epoch, answers):
-                stopped.append(answers)
-                control.should_training_stop = True
-
+    params, pruning = request.cell.params, Pruning(model, request)
     rate, size = float(params["learning_rate"]), int(params["batch_size"])
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
@@ -223,15 +227,16 @@ def _trained(
             ),
             train_dataset=[_row(example) for example in examples],
             data_collator=_collated,
-            callbacks=[Pruning()],
+            callbacks=[pruning],
         )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)  # stdout is for figures
         trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     if any(loss != loss for loss in losses):
         raise TrainingDiverged(0)
-    history += [{"epoch": at, "loss": loss} for at, loss in enumerate(losses, start=1)]
+    history: list[Json] = [{"epoch": at, "loss": loss} for at, loss in enumerate(losses, start=1)]
     n_tokens = len(losses) * sum(len(example.ids) for example in examples)
-    return history, stopped[0] if stopped else None, n_tokens
+    return history, pruning.answers, n_tokens
 
 
 def _row(example: TokenisedExample) -> Json:
