@@ -28,14 +28,9 @@ found where an option would do; `wrong`: a recommended option that truly stays b
 is among those that the advice names.
 """
 
-EXPLAINED = """\
-Why those that are not exact or right came about (runs of 2026-11-21): both dearer ones are ticket
-routing, where pocket-xs varies by tens of points with the seed of its training (seed 2: 84.0 %
-[33.3, 98.2] over three runs, P(meets) = .20), so pocket-s was taken. The ceiling that was not named
-is disputed-items, seed 2: pocket-m varied too much over its runs for "size gains less than 10
-points" to be shown. Its words (sampling-limited) led to a mend of that finding; the row is as it
-was said.
-"""
+EXPLAINED = (
+    "Why some are not exact or right: [the log](../LOG.md), the entry on pocket/advice.md.\n"
+)
 
 
 def judged(row: dict[str, str], task: Task, found: Sequence[Result]) -> str:
