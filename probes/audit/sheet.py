@@ -1,0 +1,87 @@
+"""The user's rows as the audit reads them: light, in order, and none refused for what it says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from probes.audit.records import FileName
+from probes.records import Passage, SplitName, Turn
+from probes.task import TaskType
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row."""
+
+    text: str
+    """What the model would read of it: the contents of all turns, joined by line ends; '' where
+    there is nothing."""
+    output: str
+    """The wanted answer; '' where there is none."""
+    row: int
+    """Line or number in its file, from 1."""
+    file: FileName
+    side: SplitName
+    """The side of the split on which the probe would put it."""
+    group: str | None = None
+    rejected: str | None = None
+    turns: tuple[Turn, ...] | None = None
+    """The whole conversation with its answer, where it is more than one user turn."""
+    gold: tuple[str, ...] = ()
+    """Ids of the passages that hold the answer, where the data say so."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What the audit must know of a model: how it counts tokens, and how many it can read."""
+
+    name: str
+    context_tokens: int
+    count_tokens: Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All rows with what is asked of them."""
+
+    entries: Sequence[Entry]
+    task_type: TaskType
+    metric: str
+    instruction: str = ""
+    passages: Sequence[Passage] = ()
+    rungs: Sequence[Rung] = ()
+    units: Mapping[FileName, str] = field(default_factory=dict)
+    """What a row number counts in each file: `line` or `row`."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether outputs are labels of a set."""
+        return self.task_type == "classification"
+
+    @cached_property
+    def usable(self) -> list[int]:
+        """Positions of rows that have both an input and an output."""
+        return [
+            at for at, row in enumerate(self.entries) if row.text.strip() and row.output.strip()
+        ]
+
+    def sample(self, n: int, among: Sequence[int] | None = None) -> list[int]:
+        """At most `n` positions (of `among`, else of the usable), in their order: those whose text
+        hashes lowest, so that the same rows are drawn whatever their order."""
+        positions = self.usable if among is None else among
+        if len(positions) <= n:
+            return list(positions)
+        drawn = sorted(positions, key=lambda at: (_digest(self.entries[at]), at))[:n]
+        return sorted(drawn)
+
+    def by_side(self, side: SplitName) -> Iterator[int]:
+        """Positions of the usable rows of a side."""
+        return (at for at in self.usable if self.entries[at].side == side)
+
+
+def _digest(entry: Entry) -> bytes:
+    whole = f"{entry.text}\0{entry.output}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(whole, digest_size=8).digest()
