@@ -75,6 +75,8 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
         ) from None
     if ref.quantization == "none":
         model.to(device)
+    else:
+        _keep_gradients(model)
     model.requires_grad_(False).eval()
     stops = _stop_ids(model.generation_config.eos_token_id, tokenizer.eos_token_id)
     # A checkpoint's own settings (Qwen2.5 ships a repetition penalty) would make greedy answers
@@ -102,6 +104,18 @@ def _nf4(torch: Any) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
     )
+
+
+def _keep_gradients(model: Any) -> None:
+    """Keep bitsandbytes from packing 4-bit weights for its kernel on CPUs with AVX512-BF16.
+
+    It would do so at the first answer and never undo it, and no gradient passes that kernel: LoRA
+    trained after a zero-shot cell would learn in the last layers alone (bitsandbytes 0.50.2,
+    `Linear4bit.forward`). It also refuses layers whose outputs are no multiple of 32.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def cache_folder() -> Path:

@@ -80,6 +80,7 @@ def test_a_pass_at_full_size(
         Request(
             model=model,
             cell=cell,
+            task_type="classification",
             instruction="",
             labels=("no", "yes"),
             train=train,

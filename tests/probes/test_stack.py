@@ -18,6 +18,7 @@ from probes.methods import Checkpoint, Request
 from probes.methods.trained import answer_together, stack_key
 from probes.models import Progress
 from probes.models.hf import HfModel
+from probes.models.load import load_model
 from probes.records import Cell, Example
 from probes.stack import (
     Bank,
@@ -29,6 +30,7 @@ from probes.stack import (
     stackable,
     targets,
 )
+from probes.task import ModelRef
 from probes.train import Company, Trainee, train, train_step, trainees_of
 
 Maker = Callable[..., Example]
@@ -98,6 +100,22 @@ def test_an_adapter_alone_is_bitwise_the_one_in_company(model: HfModel, make: Re
     first, *_ = trained(model, make(), *companions)
     assert alone.history == first.history
     assert torch.equal(weights_of(model, alone), weights_of(model, first))
+
+
+def test_adapters_on_a_base_of_four_bits_are_stacked(
+    tiny_model: Path, make: Requests, quiet: Progress
+) -> None:
+    four_bits = ModelRef(name="tiny", source="local", location=str(tiny_model), quantization="nf4")
+    quantised = load_model(four_bits)
+    assert {type(layer).__name__ for _, layer in targets(quantised.model)} == {"Linear4bit"}
+    assert stackable(quantised.model)
+    requests = [replace(make(seed=seed), model=quantised) for seed in (1, 2)]
+    first = trained(quantised, requests[0])[0]
+    quantised.generate([requests[0].items[0].turns], ["a"], max_new_tokens=2, progress=quiet)
+    together, (alone,) = trained(quantised, *requests), trained(quantised, requests[0])
+    assert together[0].history[-1]["loss"] < together[0].history[0]["loss"]
+    for other in (alone, first):  # answering before has changed nothing
+        assert torch.equal(weights_of(quantised, together[0]), weights_of(quantised, other))
 
 
 @pytest.mark.parametrize("together", [1, 2, 3])
