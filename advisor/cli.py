@@ -16,9 +16,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("advisor.commands.probe:probe", "Measure on your data and recommend; resumes by itself."),
     "plan": ("advisor.commands.plan:plan", "Show what `probe` would run, and its price; run nothing."),
     "report": ("advisor.commands.report:report", "Make a run's report again, or show it."),
+    "audit": ("advisor.commands.audit:audit", "Show what is wrong with the data and what it costs; run no model."),
     "retrieval": ("advisor.commands.retrieval:retrieval", "Show how well documents can be searched, before any question."),
     "doctor": ("advisor.commands.doctor:doctor", "Show what this machine has and what could be loaded."),
-    "schema": ("advisor.commands.schema:schema", "Print the JSON Schema of a spec, a report or an event."),
+    "schema": ("advisor.commands.schema:schema", "Print the JSON Schema of a spec, a report, an audit or an event."),
 }  # fmt: skip
 """Name -> (module:function, one line of help): what `--help` shows without importing any of them."""
 

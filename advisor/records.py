@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from probes.audit.records import Audit
 from probes.mistakes import Cluster, Confusion, Topic
 from probes.record import Record
 from probes.records import Cost, Estimate, Json, Latency
@@ -250,6 +251,8 @@ class Report(Record):
     mistakes: Mistakes | None = None
     retrieval: RetrievalHealth | None = None
     """How well the documents can be searched, whatever the questions."""
+    audit: Audit | None = None
+    """What the data allow; none in reports from before it was kept."""
     curves: tuple[CurvePoint, ...]
     test_openings: tuple[Json, ...]
     """Each time that test answers were used: when, and for which options."""

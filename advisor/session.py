@@ -9,11 +9,12 @@ from pathlib import Path
 
 from advisor import belief, decide
 from advisor.chosen import chosen_runs
+from advisor.once import keep_audit, keep_health
 from advisor.prepare import Prepared, now
 from advisor.records import Option
 from advisor.report.build import build_report
 from advisor.report.files import write_report
-from advisor.report.inputs import HEALTH, Inputs, dev_measurements
+from advisor.report.inputs import Inputs, dev_measurements
 from probes.driver import Driver, Limits, Rules
 from probes.events import finished
 from probes.executors.local import Limits as WorkerLimits
@@ -22,7 +23,6 @@ from probes.methods import TRAINED, Proposals, Situation
 from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situations
 from probes.records import Cell, Event, Json, Measurement
-from probes.retrieval_health import retrieval_health
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
 from probes.work import group_size, planned
@@ -99,6 +99,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
         },
     )
     yield Event(kind="data", payload=prepared.task.summary.model_dump(mode="json"))
+    yield Event(kind="audit", payload=keep_audit(prepared, store).model_dump(mode="json"))
     yield Event(kind="plan", payload=plan_summary(prepared))
     for rung in prepared.rungs:
         if rung.ref.source == "hub":
@@ -111,7 +112,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
         driver = Driver(store, executor, rules, engine=prepared.engine, at_once=at_once)
         yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
         yield from _open_test(prepared, store, driver)
-    _keep_health(prepared, store)
+    keep_health(prepared, store)
     inputs = Inputs.of(store)
     report = build_report(inputs, finished=now())
     write_report(store, report, inputs)
@@ -125,16 +126,6 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             "cost": report.cost.model_dump(mode="json"),
         },
     )
-
-
-def _keep_health(prepared: Prepared, store: RunStore) -> None:
-    """How well the documents can be searched, without their words; computed once for a run."""
-    passages = prepared.task.documents.passages
-    if passages and store.frozen(HEALTH) is None:
-        health = retrieval_health(passages)
-        blank = tuple(each.model_copy(update={"query": ""}) for each in health.confusable)
-        found = health.model_copy(update={"confusable": blank})
-        store.freeze(HEALTH, found.model_dump(mode="json"))
 
 
 def _publish_systems(

@@ -228,6 +228,7 @@ class Event(Record):
     kind: Literal[
         "run",
         "data",
+        "audit",
         "plan",
         "cell-started",
         "progress",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from html import escape
 
 # C0 except \n and \t, DEL, C1; line and paragraph separators; soft hyphen; zero-width and
 # direction marks; bidi overrides and isolates; interlinear, tag and byte-order characters;
@@ -51,6 +52,11 @@ def markdown(text: str, limit: int | None = None) -> str:
     if start[0].isdigit():
         return start[0] + "\\" + escaped[start.end() :]
     return "\\" + escaped
+
+
+def html(text: str, limit: int | None = 80) -> str:
+    """`text` as one line of HTML that shows it literally, also inside an attribute's quotes."""
+    return escape(one_line(text, limit), quote=True)
 
 
 def file_name(path: str | os.PathLike[str], limit: int = 80) -> str:

@@ -13,15 +13,16 @@ from probes.records import Example, SplitName, Splits
 from probes.sinks import one_line
 
 MIN_SPLIT_ROWS = 8
-_SHARES = {"train": 0.60, "dev": 0.20, "test": 0.20}
-_SHARES_WITH_TEST_FILE = {"train": 0.75, "dev": 0.25}
+SALT = "advisor-split-1"
+_SHARES: dict[SplitName, float] = {"train": 0.60, "dev": 0.20, "test": 0.20}
+_SHARES_WITH_TEST_FILE: dict[SplitName, float] = {"train": 0.75, "dev": 0.25}
 
 
 def split_examples(
     examples: Sequence[Example],
     test_examples: Sequence[Example] | None,
     *,
-    salt: str = "advisor-split-1",
+    salt: str = SALT,
 ) -> Splits:
     """Train, dev and test, each in an order that makes any prefix a random sample.
 
@@ -33,7 +34,7 @@ def split_examples(
     """
     notes: list[str] = []
     shares = _SHARES if test_examples is None else _SHARES_WITH_TEST_FILE
-    sides: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}
+    sides: dict[SplitName, list[Example]] = {"train": [], "dev": [], "test": []}
     for example in _without_repeats(examples, " of the data", notes):
         sides[_side(salt, group_key(example), shares)].append(example)
     if test_examples is not None:
@@ -71,13 +72,18 @@ def splits_fingerprint(splits: Splits) -> str:
     return digest.hexdigest()
 
 
+def side_of(key: str, *, test_file: bool, salt: str = SALT) -> SplitName:
+    """The side of a row with this `group_key`, where a file of its own is the test split or not."""
+    return _side(salt, key, _SHARES_WITH_TEST_FILE if test_file else _SHARES)
+
+
 def _fraction(salt: str, key: str) -> float:
     """A number in [0, 1] that belongs to the key."""
     digest = hashlib.sha256(f"{salt}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
     return int(digest[:16], 16) / 2**64
 
 
-def _side(salt: str, key: str, shares: dict[str, float]) -> str:
+def _side(salt: str, key: str, shares: dict[SplitName, float]) -> SplitName:
     fraction, edge = _fraction(salt, key), 0.0
     for name, share in shares.items():
         edge += share
@@ -130,7 +136,7 @@ def _note_contradictions(examples: list[Example], notes: list[str]) -> None:
         notes.append(f"{_count(len(several), 'input')} with different outputs ({_rows(rows)})")
 
 
-def _note_unseen_labels(sides: dict[str, list[Example]], notes: list[str]) -> None:
+def _note_unseen_labels(sides: dict[SplitName, list[Example]], notes: list[str]) -> None:
     outputs = [example.output for rows in sides.values() for example in rows]
     # Only where outputs are labels, which come again; free text is new in every row.
     if 2 * len(set(outputs)) > len(outputs):

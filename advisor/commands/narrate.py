@@ -12,8 +12,13 @@ import click
 from advisor.decide import percent
 from advisor.pace import Pace, cell_label
 from advisor.records import DataSummary, Report
+from advisor.report.audit_text import points, to_act_on
+from probes.audit.records import Audit
 from probes.records import Estimate, Event, Json
 from probes.sinks import terminal
+
+AUDIT_LINES = 3
+"""Findings of the data audit that are told while a probe runs."""
 
 
 class Narrator(Protocol):
@@ -138,6 +143,8 @@ def event_text(event: Event) -> str:
     payload = event.payload
     if event.kind == "run":
         return f"run: {payload['folder']}"
+    if event.kind == "audit":
+        return audit_text(Audit.model_validate(payload, strict=False))
     if event.kind == "plan":
         return plan_text(payload)
     if event.kind == "cell-finished" and not payload["cached"]:
@@ -151,6 +158,18 @@ def event_text(event: Event) -> str:
     if event.kind == "test-opened":
         return f"test split opened for {', '.join(payload['options'])}"
     return ""
+
+
+def audit_text(audit: Audit) -> str:
+    """The dearest findings of the data audit in a few lines; "" where there is nothing to do."""
+    found = to_act_on(audit)
+    shown = [
+        f"data audit: {each.kind}: {each.text}{f' ({cost})' if (cost := points(each.effect)) else ''}"
+        for each in found[:AUDIT_LINES]
+    ]
+    if len(found) > AUDIT_LINES:
+        shown.append(f"data audit: {len(found) - AUDIT_LINES} more; see `advisor audit`")
+    return "\n".join(shown)
 
 
 def data_text(summary: DataSummary) -> str:

@@ -11,13 +11,14 @@ CONTRACTS = {
     "spec": "probes.task:TaskSpec",
     "event": "probes.records:Event",
     "report": "advisor.records:Report",
+    "audit": "probes.audit.records:Audit",
 }
 
 
 @click.command()
 @click.argument("contract", type=click.Choice(list(CONTRACTS)))
 def schema(contract: str) -> None:
-    """Print the JSON Schema of a spec, a report or an event."""
+    """Print the JSON Schema of a spec, a report, an audit or an event."""
     module, name = CONTRACTS[contract].split(":")
     record = getattr(import_module(module), name)
     click.echo(json.dumps(record.model_json_schema(), indent=2))

@@ -95,6 +95,7 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
             chosen, runs, examples, inputs.documents, inputs.labels, evidence.suspects
         ),
         retrieval=inputs.health,
+        audit=inputs.audit,
         curves=tuple(belief.curves(dev, spec, examples)),
         test_openings=tuple(inputs.test_openings),
         planned_seconds=inputs.plan.seconds,

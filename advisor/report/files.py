@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from advisor.mistakes import clusters_of
 from advisor.records import Report
+from advisor.report.audit_html import audit_html
 from advisor.report.inputs import Inputs
 from advisor.report.markdown import markdown_report
 from probes.sinks import markdown
@@ -21,6 +22,8 @@ def write_report(store: RunStore, report: Report, inputs: Inputs) -> None:
     """
     store.write_json("report.json", report.model_dump(mode="json"))
     store.write_text("report.md", markdown_report(report))
+    if report.audit is not None:
+        store.write_text("audit.html", audit_html(report.audit))
     store.write_text("items.jsonl", _items(store))
     store.write_text("wrong_answers.md", "\n".join(_wrong_answers(report, inputs)) + "\n")
 

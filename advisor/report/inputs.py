@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from advisor.task import reference_machine
 from knowledge.records import Machine, ModelCard
+from probes.audit.records import Audit
 from probes.documents import Documents
 from probes.plan import Plan, label_set
 from probes.record import Record
@@ -18,8 +19,8 @@ from probes.task import TaskSpec
 
 R = TypeVar("R", bound=Record)
 
-HEALTH = "retrieval-health"
-"""Under which the documents' health is kept with a run."""
+HEALTH, AUDIT = "retrieval-health", "audit"
+"""Under which the documents' health and the data audit are kept with a run."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Inputs:
     test_openings: Sequence[Json]
     health: RetrievalHealth | None = None
     """How well the documents can be searched; None where there are none, or before the end."""
+    audit: Audit | None = None
+    """None in runs from before it was kept."""
 
     @classmethod
     def of(cls, store: RunStore) -> Inputs:
@@ -64,7 +67,8 @@ class Inputs:
             measurements=store.measurements(),
             finalists=(store.frozen("finalists") or {}).get("options", []),
             test_openings=store.test_openings(),
-            health=_health(store),
+            health=_kept(store, HEALTH, RetrievalHealth),
+            audit=_kept(store, AUDIT, Audit),
         )
 
     @property
@@ -90,7 +94,5 @@ def dev_measurements(measurements: Iterable[Measurement]) -> list[Measurement]:
     )
 
 
-def _health(store: RunStore) -> RetrievalHealth | None:
-    if store.frozen(HEALTH) is None:
-        return None
-    return _frozen(store, HEALTH, RetrievalHealth)
+def _kept(store: RunStore, name: str, kind: type[R]) -> R | None:
+    return None if store.frozen(name) is None else _frozen(store, name, kind)

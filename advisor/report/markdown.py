@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.records import CurvePoint, Option, Report
+from advisor.report.audit_text import audit_markdown
 from advisor.report.ledger import ledger_table
 from advisor.report.sections import arms, documents, interval, speed, wrong_answers
 from probes.sinks import markdown
@@ -51,6 +52,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from documents(report)
     yield from _curves(report.curves)
     yield from _data(report)
+    if report.audit is not None:
+        yield from audit_markdown(report.audit, level=2)
     yield from ledger_table(report.ledger)
     yield from _run(report)
 

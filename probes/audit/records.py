@@ -19,9 +19,10 @@ class Effect(Record):
     low: float
     high: float
     """A range in which the cost would not surprise, not an interval of a level."""
-    on: Literal["model", "figure", "safety"]
-    """What suffers: what the model becomes, what is measured of it (a leak makes it look better, a
-    wrong reference worse), or people whose data they are."""
+    on: Literal["probe", "model", "figure", "safety"]
+    """What suffers: the probe, which takes none of the file; what the model becomes; what is
+    measured of it (a leak makes it look better, a wrong reference worse); or people whose data
+    they are."""
     basis: str
     """What the points rest on, in a clause."""
 
@@ -99,3 +100,7 @@ class Audit(Record):
     """Every check by name: `ok`, or why it was not made."""
     seconds: float
     peak_memory_bytes: int
+
+
+class NotChecked(Exception):
+    """Why a check could not be made, in a clause."""

@@ -32,6 +32,8 @@ class Entry:
     """The whole conversation with its answer, where it is more than one user turn."""
     gold: tuple[str, ...] = ()
     """Ids of the passages that hold the answer, where the data say so."""
+    fault: str = ""
+    """Why the probe would refuse the row, in a clause; '' where it would not."""
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def _keep_gradients(model: Any) -> None:
 
     It would do so at the first answer and never undo it, and no gradient passes that kernel: LoRA
     trained after a zero-shot cell would follow a gradient without its base's share, in silence
-    (bitsandbytes 0.50.2, `Linear4bit.forward`). It also refuses layers whose outputs are no multiple of 32.
+    (bitsandbytes 0.50.2, `Linear4bit.forward`). It also refuses layers whose outputs are not a
+    multiple of 32.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

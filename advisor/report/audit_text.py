@@ -1,0 +1,101 @@
+"""The audit for people: as lines for a terminal, and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from probes.audit.records import Audit, AuditFinding, Effect
+from probes.sinks import markdown
+
+GROUPS: dict[str, Callable[[Effect], bool]] = {
+    "What stops a probe": lambda effect: effect.on == "probe",
+    "What lowers quality": lambda effect: effect.on == "model" and effect.points > 0,
+    "What bends the figure": lambda effect: effect.on == "figure",
+    "What touches people": lambda effect: effect.on == "safety",
+    "For information": lambda effect: effect.on == "model" and effect.points <= 0,
+}
+"""Headings, and which findings stand under each."""
+
+
+def grouped(findings: Sequence[AuditFinding]) -> Iterator[tuple[str, list[AuditFinding]]]:
+    """Headings with their findings; those without any are left out."""
+    for heading, belongs in GROUPS.items():
+        mine = [found for found in findings if belongs(found.effect)]
+        if mine:
+            yield heading, mine
+
+
+def points(effect: Effect) -> str:
+    """An effect in words; '' where it has no size."""
+    if effect.points <= 0:
+        return ""
+    return f"about {effect.points:.1f} points [{effect.low:.1f}, {effect.high:.1f}]"
+
+
+def shown_rows(found: AuditFinding, limit: int = 5) -> str:
+    """The first rows to look at: `train 12, train 88, … (240 rows)`."""
+    if not found.rows:
+        return ""
+    shown = ", ".join(f"{place.file} {place.row}" for place in found.rows[:limit])
+    return shown if found.n <= min(limit, len(found.rows)) else f"{shown}, … ({found.n} rows)"
+
+
+def audit_lines(audit: Audit) -> Iterator[str]:
+    """The audit as lines of a terminal; what stands in them is still to be made safe for it."""
+    yield f"{_size(audit)}: {_count(audit)} ({audit.seconds:.1f} s)"
+    for heading, found in grouped(audit.findings):
+        yield from ("", heading)
+        for each in found:
+            yield f"- {each.kind}: {each.text}"
+            facts = [points(each.effect), shown_rows(each)]
+            if any(facts):
+                yield f"    {'; '.join(filter(None, facts))}"
+            if each.fix:
+                yield f"    {each.fix}{' (--fix does it)' if each.fixable else ''}"
+    missing = [f"{name} ({why})" for name, why in audit.checks.items() if why != "ok"]
+    if missing:
+        yield from ("", f"not checked: {'; '.join(missing)}")
+
+
+def audit_markdown(audit: Audit, level: int = 1) -> Iterator[str]:
+    """The audit as lines of Markdown, its heading of that level."""
+    hashes = "#" * level
+    yield from (f"{hashes} Data audit: {markdown(audit.name)}", "")
+    yield from (f"{markdown(_size(audit))}: {_count(audit)}.", "")
+    for heading, found in grouped(audit.findings):
+        yield from (f"{hashes}# {heading}", "")
+        for each in found:
+            cost = points(each.effect)
+            basis = f" ({markdown(each.effect.basis)})" if cost else ""
+            yield f"- **{each.kind}**: {markdown(each.text)}"
+            if cost:
+                yield f"  - cost: {markdown(cost)}{basis}"
+            if each.rows:
+                yield f"  - rows: {markdown(shown_rows(each, 10))}"
+            if each.fix:
+                done = " (`advisor audit --fix` does it)" if each.fixable else ""
+                yield f"  - fix: {markdown(each.fix)}{done}"
+        yield ""
+    missing = [f"{name} ({why})" for name, why in audit.checks.items() if why != "ok"]
+    if missing:
+        yield from (f"Not checked: {markdown('; '.join(missing))}.", "")
+
+
+def _size(audit: Audit) -> str:
+    test = f" and {audit.n_test_rows:,} of the test file" if audit.n_test_rows else ""
+    return f"{audit.n_rows:,} rows{test}"
+
+
+def to_act_on(audit: Audit) -> list[AuditFinding]:
+    """Findings that cost something, stop a probe, or touch people."""
+    return [
+        found
+        for found in audit.findings
+        if found.effect.points > 0 or found.effect.on in ("probe", "safety")
+    ]
+
+
+def _count(audit: Audit) -> str:
+    if not audit.findings:
+        return "nothing found"
+    return f"{len(audit.findings)} findings, {len(to_act_on(audit))} of them to act on"
