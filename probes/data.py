@@ -19,6 +19,7 @@ from probes.task import TaskSpec
 from probes.turns import Fault, answer_of, ids_of, text_of
 
 MIN_ROWS = 30
+MEND = "mend or remove such rows; `advisor audit` lists them, `--fix` writes a copy without"
 
 
 def read_examples(
@@ -61,7 +62,7 @@ def _examples(table: Table, spec: TaskSpec) -> tuple[Example, ...]:
         try:
             example = _example(row, shape, spec)
         except Fault as fault:
-            raise row_error("SHAPE", table, [row.number], str(fault)) from None
+            raise row_error("SHAPE", table, [row.number], str(fault), hint=MEND) from None
         if not any(turn.content.strip() for turn in example.item.turns if turn.role == "user"):
             blank["input"].append(row.number)
         elif not example.output.strip():
@@ -71,7 +72,7 @@ def _examples(table: Table, spec: TaskSpec) -> tuple[Example, ...]:
         examples.append(example)
     for side, numbers in blank.items():
         many = f"{len(numbers)} row has" if len(numbers) == 1 else f"{len(numbers)} rows have"
-        raise row_error("BLANK", table, numbers, f"{many} an empty {side}")
+        raise row_error("BLANK", table, numbers, f"{many} an empty {side}", hint=MEND)
     return _identified(examples)
 
 

@@ -80,15 +80,17 @@ def read_table(path: Path) -> Table:
     return Table(path=path, unit=unit, columns=tuple(columns), rows=rows)
 
 
-def row_error(code: str, table: Table, numbers: Sequence[int], what: str) -> UserError:
+def row_error(
+    code: str, table: Table, numbers: Sequence[int], what: str, *, hint: str = ""
+) -> UserError:
     """The error `E-DATA-<code>` at rows of a table, the first five of them named."""
     shown = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
     unit = table.unit if len(numbers) == 1 else f"{table.unit}s"
     place = file_name(table.path)
     if table.unit == "line":
         place += f":{numbers[0]}"
-    hint = "mend or remove them" if len(numbers) > 1 else "mend or remove it"
-    return UserError(f"E-DATA-{code}", f"{what}: {unit} {shown}", place=place, hint=hint)
+    usual = "mend or remove them" if len(numbers) > 1 else "mend or remove it"
+    return UserError(f"E-DATA-{code}", f"{what}: {unit} {shown}", place=place, hint=hint or usual)
 
 
 def missing_column(table: Table, what: str, wanted: str) -> UserError:

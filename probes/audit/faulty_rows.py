@@ -1,33 +1,51 @@
-"""Rows that a probe would refuse for their shape."""
+"""Rows that a probe would refuse: of no known shape, or with nothing in a field that it needs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from probes.audit.records import Effect, Found, Remedy
-from probes.audit.sheet import Sheet
+from probes.audit.sheet import Entry, Sheet
 
 REFUSED = Effect(
     points=0, low=0, high=0, on="probe", basis="a probe refuses the file until they are mended"
 )
+BLANK: dict[str, Callable[[Entry], bool]] = {
+    "input": lambda entry: not entry.text.strip(),
+    "output": lambda entry: not entry.output.strip(),
+    "rejected": lambda entry: entry.rejected is not None and not entry.rejected.strip(),
+}
+"""Fields that must not be empty; a row counts for the first of them."""
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """kind `unreadable-rows`: roles unknown or out of order, no answer to learn from."""
-    rows = [at for at, entry in enumerate(sheet.entries) if entry.fault]
-    if not rows:
-        return
-    causes = Counter(sheet.entries[at].fault for at in rows)
-    first, _ = causes.most_common(1)[0]
-    many = "row has" if len(rows) == 1 else "rows have"
-    yield Found(
-        kind="unreadable-rows",
-        text=f"{len(rows)} {many} no shape that can be learnt from, mostly: {first}",
+    """Kinds `unreadable-rows`, `empty-input`, `empty-output` and `empty-rejected`."""
+    rows: dict[str, list[int]] = {}
+    for at, entry in enumerate(sheet.entries):
+        if entry.fault:
+            rows.setdefault("unreadable-rows", []).append(at)
+            continue
+        blank = next((field for field, is_blank in BLANK.items() if is_blank(entry)), None)
+        if blank is not None:
+            rows.setdefault(f"empty-{blank}", []).append(at)
+    for kind, found in sorted(rows.items()):
+        yield _told(kind, found, sheet)
+
+
+def _told(kind: str, rows: list[int], sheet: Sheet) -> Found:
+    have = "1 row has" if len(rows) == 1 else f"{len(rows)} rows have"
+    causes = Counter(sheet.entries[at].fault for at in rows if sheet.entries[at].fault)
+    text = f"{have} an {kind.replace('-', ' ')}"
+    if causes:
+        text = f"{have} no shape that can be learnt from, mostly: {causes.most_common(1)[0][0]}"
+    return Found(
+        kind=kind,
+        text=text.replace("empty rejected", "empty rejected answer"),
         rows=rows,
         of=len(sheet.entries),
-        fix="mend these rows or leave them out: a probe takes none of the file before",
+        fix="mend these rows or leave them out",
         effect=REFUSED,
         remedy=Remedy(drop=rows),
-        details={"causes": dict(causes.most_common(20))},
+        details={"causes": dict(causes.most_common(20))} if causes else {},
     )

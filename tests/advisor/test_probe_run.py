@@ -86,7 +86,7 @@ def test_events_are_a_stream_of_records(done: Done) -> None:
     assert process.returncode in (0, 1, 4), process.stderr
     events = [Event.model_validate_json(line) for line in process.stdout.splitlines()]
     kinds = [event.kind for event in events]
-    assert kinds[:3] == ["run", "data", "plan"]
+    assert kinds[:4] == ["run", "data", "audit", "plan"]
     assert kinds[-2:] == ["advice", "done"]
     assert kinds.index("test-opened") > kinds.index("cell-finished")
     assert "failed" not in [e.payload.get("status") for e in events if e.kind == "cell-finished"]
