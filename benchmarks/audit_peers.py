@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.faults import Row
 
 PEERS = Path("/tmp/peers/bin")
-"""Where both are installed, in an environment of their own: `pip install trainjudge peft-doctor`."""
+"""Where `pip install trainjudge peft-doctor` put both, in an environment of their own."""
 
 
 def by_kind(

@@ -3,10 +3,10 @@
     python -m benchmarks.planted_faults --seeds 0 1 2
 
 On real rows (12 intents of banking77, XQuAD, BFCL) and generated ones (the pocket tasks), for each
-fault at 1, 5 and 20 % of the rows. Recall: the share of planted rows that a finding of the kind names.
-Precision: of the rows that it names beyond those in the untouched data, the share that was planted
-or is the other half of a planted pair. What is found in the untouched data is listed as it is: some
-of it is truly there.
+fault at 1, 5 and 20 % of the rows. Recall: the share of planted rows that a finding of the kind
+names. Precision: of the rows that it names beyond those in the untouched data, the share that was
+planted or is the other half of a planted pair. What is found in the untouched data is listed as it
+is: some of it is truly there.
 """
 
 from __future__ import annotations
