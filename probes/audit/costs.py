@@ -1,0 +1,33 @@
+"""What a share of faulty rows is taken to cost, and counts as words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from probes.audit.records import Effect
+
+
+def by_share(
+    n: int,
+    of: int,
+    on: Literal["model", "figure", "safety"],
+    basis: str,
+    factors: tuple[float, float, float] = (1.0, 0.3, 1.5),
+) -> Effect:
+    """Points in proportion to the share of rows: the expected factor, a low one and a high one."""
+    share = 100 * n / max(1, of)
+    points, low, high = (round(min(100.0, factor * share), 2) for factor in factors)
+    return Effect(points=points, low=low, high=high, on=on, basis=basis)
+
+
+def counted(n: int, of: int, noun: str = "row") -> str:
+    """`3 of 1,000 rows (0.3 %)`."""
+    share = 100 * n / max(1, of)
+    digits = 0 if share >= 10 or share == 0 else 1 if share >= 0.1 else 2
+    shown = "less than 0.01" if 0 < share < 0.01 else f"{share:.{digits}f}"
+    return f"{n:,} of {of:,} {noun}{'' if of == 1 else 's'} ({shown} %)"
+
+
+def have(n: int) -> str:
+    """`has` or `have`."""
+    return "has" if n == 1 else "have"
