@@ -1,0 +1,198 @@
+"""Chat format: template tokens inside texts, system prompts, the order of roles, rows too long."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from probes.audit.costs import by_share, counted, have
+from probes.audit.lengths import too_long
+from probes.audit.records import NO_EFFECT, Found, Remedy
+from probes.audit.sheet import Entry, Sheet
+from probes.sinks import one_line
+
+_TRIGGERS = ("<|", "INST]", "_of_turn>", "<s>", "</s>", "SYS>>", "### ", "ssistant:", "ASSISTANT:")
+_TOKEN = re.compile(
+    r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
+    r"|end_of_text|endoftext|endofprompt|user|assistant|system|end|python_tag|pad|tool_call|message"
+    r"|start|channel|return|[A-Z_]{3,30}_TOKEN)\|>"
+    r"|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>\s*$"
+    r"|(?m:^### (?:Response|Instruction|Input|Human|Assistant|User|System)\b:?)"
+)
+_SPEAKERS = re.compile(r"(?m)^(Human|User|USER|Assistant|ASSISTANT|AI|Bot):")
+_LAST = re.compile(
+    r"(?:\s*(?:<\|(?:im_end|eot_id|end_of_text|endoftext|end|return)\|>|</s>|<end_of_turn>))+\s*$"
+)
+_MOSTLY = 0.8
+_CHUNK = 64
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """Kinds template-tokens, system-prompts, missing-system-prompt, role-order, unlearnt-turns
+    and too-long."""
+    yield from _template_tokens(sheet)
+    yield from _system_prompts(sheet)
+    yield from _role_order(sheet)
+    yield from too_long(sheet)
+
+
+# ---------------------------------------------------------------- tokens of templates
+
+
+def _template_tokens(sheet: Sheet) -> Iterator[Found]:
+    counts: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    rows: list[int] = []
+    outputs: dict[int, str] = {}
+    for at in _worth(sheet):
+        row = sheet.entries[at]
+        inside = {"input": tokens_in(row.text), "output": tokens_in(row.output)}
+        if any(inside.values()):
+            rows.append(at)
+            for place, names in inside.items():
+                counts.update(set(names))
+                places[place] += bool(names)
+            clean = _LAST.sub("", row.output)
+            if clean != row.output and clean.strip() and not tokens_in(clean):
+                outputs[at] = clean
+    if not rows:
+        return
+    n, of = len(rows), len(sheet.entries)
+    rows.sort(key=lambda at: not tokens_in(sheet.entries[at].output))
+    shown = ", ".join(f"{one_line(name, 30)} {count:,}" for name, count in counts.most_common(4))
+    yield Found(
+        kind="template-tokens",
+        text=f"{counted(n, of)} {have(n)} marks of a chat template inside the text: {shown}.",
+        rows=rows,
+        of=of,
+        fix="Take them out and give the turns as messages: each model's own template is put around"
+        " them when it is asked and trained.",
+        effect=by_share(
+            n, of, "model", "two templates around one row; rule of thumb, not measured",
+            (0.3, 0.0, 1.0),
+        ),
+        remedy=Remedy(outputs=outputs) if outputs else None,
+        details={
+            "tokens": {one_line(name, 30): count for name, count in counts.most_common(30)},
+            "places": dict(places),
+        },
+    )  # fmt: skip
+
+
+def tokens_in(text: str) -> list[str]:
+    """Marks of chat templates in `text`, and the speakers of a whole dialogue written as text."""
+    if not any(trigger in text for trigger in _TRIGGERS):
+        return []
+    found = [match[0].strip() for match in _TOKEN.finditer(text)]
+    speakers = set(_SPEAKERS.findall(text))
+    if speakers & {"Human", "User", "USER"} and speakers & {"Assistant", "ASSISTANT", "AI", "Bot"}:
+        found.append("Human: … Assistant:")
+    return found
+
+
+def _worth(sheet: Sheet) -> Iterator[int]:
+    """Positions of rows that may hold a mark; the others are passed over many at a time."""
+    for start in range(0, len(sheet.entries), _CHUNK):
+        chunk = sheet.entries[start : start + _CHUNK]
+        whole = "\n".join([text for row in chunk for text in (row.text, row.output)])
+        if any(trigger in whole for trigger in _TRIGGERS):
+            yield from range(start, start + len(chunk))
+
+
+# ---------------------------------------------------------------- turns
+
+
+def _system_prompts(sheet: Sheet) -> Iterator[Found]:
+    systems = [_system(row) for row in sheet.entries]
+    counts = Counter(systems)
+    missing = counts.pop("", 0)
+    if not counts:
+        return
+    of, given = len(systems), len(systems) - missing
+    most, n_most = counts.most_common(1)[0]
+    if 0 < missing < of / 2:
+        yield Found(
+            kind="missing-system-prompt",
+            text=f"{counted(missing, of)} {have(missing)} no system prompt, the others have one.",
+            rows=[at for at, system in enumerate(systems) if not system],
+            of=of,
+            fix="Give every row the system prompt that will be used live, or none.",
+            effect=by_share(missing, of, "model", "rule of thumb, not measured", (0.1, 0.0, 0.5)),
+        )
+    others = given - n_most
+    if others and n_most >= _MOSTLY * given:
+        rows = [at for at, system in enumerate(systems) if system and system != most]
+        rows.sort(key=lambda at: counts[systems[at]])
+        yield Found(
+            kind="system-prompts",
+            text=f"{counted(others, of)} {have(others)} another system prompt than most"
+            f" ({len(counts):,} different ones).",
+            rows=rows,
+            of=of,
+            fix="Give every row the system prompt that will be used live.",
+            effect=by_share(others, of, "model", "rule of thumb, not measured", (0.1, 0.0, 0.5)),
+            details={"different": len(counts), "rows of the usual one": n_most},
+        )  # fmt: skip
+
+
+def _system(row: Entry) -> str:
+    if row.turns and row.turns[0].role == "system":
+        return row.turns[0].content.strip()
+    return ""
+
+
+def _role_order(sheet: Sheet) -> Iterator[Found]:
+    wrong: dict[str, list[int]] = {}
+    several = []
+    for at, row in enumerate(sheet.entries):
+        if not row.turns:
+            continue
+        why = disorder(row)
+        if why:
+            wrong.setdefault(why, []).append(at)
+        if sum(turn.role == "assistant" for turn in row.turns) > 1:
+            several.append(at)
+    of = len(sheet.entries)
+    if wrong:
+        rows = [at for why in sorted(wrong, key=lambda why: len(wrong[why])) for at in wrong[why]]
+        n = len(rows)
+        yield Found(
+            kind="role-order",
+            text=f"{counted(n, of)} {have(n)} turns out of order: "
+            + ", ".join(f"{why} {len(held):,}" for why, held in wrong.items())
+            + ".",
+            rows=rows,
+            of=of,
+            fix="Let user and assistant take turns, the user first, after at most one system turn;"
+            " join turns of one speaker.",
+            effect=by_share(n, of, "model", "some templates refuse it; not measured", (0.3, 0, 1)),
+            details={why: len(held) for why, held in wrong.items()},
+        )
+    if several:
+        n = len(several)
+        yield Found(
+            kind="unlearnt-turns",
+            text=f"{counted(n, of)} {have(n)} several assistant turns, of which only the last is"
+            " learnt.",
+            rows=several,
+            of=of,
+            fix="Nothing is wrong; give each turn a row of its own to have all of them learnt.",
+            effect=NO_EFFECT,
+        )
+
+
+def disorder(row: Entry) -> str:
+    """What is wrong with the order of a row's turns, '' where it is right."""
+    roles = [turn.role for turn in row.turns or ()]
+    if "system" in roles[1:]:
+        return "a system turn that is not the first"
+    if roles[:1] == ["system"]:
+        roles = roles[1:]
+    if not roles or roles[0] != "user":
+        return "no user turn first"
+    for one, two in pairwise(roles):
+        if one == two:
+            return f"two {one} turns in a row"
+    return ""

@@ -1,0 +1,133 @@
+"""JSON outputs whose fields or types differ from those of most rows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from probes.audit.costs import by_share, counted, have
+from probes.audit.records import Found
+from probes.sinks import one_line
+
+Signature = tuple[tuple[str, str], ...]
+"""Fields with their types, sorted."""
+
+_ALWAYS = 0.9
+"""Share of rows from which a field, a set of fields or a type is the rule."""
+_RARE = 0.1
+_TYPES: dict[type, str] = {
+    bool: "truth value",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "list",
+    dict: "object",
+    type(None): "null",
+}
+_BASIS = "a reference of another shape counts as partly wrong; not measured"
+
+
+def signature(value: Mapping[str, Any], depth: int = 2) -> Signature:
+    """The fields of an object with their types, those of objects inside it by `outer.inner`."""
+    fields: list[tuple[str, str]] = []
+    for key, held in value.items():
+        fields.append((key, _TYPES[type(held)]))
+        if depth > 1 and isinstance(held, dict) and held:
+            fields += [(f"{key}.{inner}", kind) for inner, kind in signature(held, depth - 1)]
+    return tuple(sorted(fields))
+
+
+def drift(rows: Mapping[Signature, Sequence[int]], of: int) -> Iterator[Found]:
+    """Kinds mixed-fields and mixed-types, from the rows of each signature."""
+    n = sum(map(len, rows.values()))
+    if n < 10 or len(rows) < 2:
+        return
+    sizes = {each: len(held) for each, held in rows.items()}
+    yield from _fields(rows, sizes, of)
+    yield from _types(rows, sizes, of)
+
+
+def _fields(
+    rows: Mapping[Signature, Sequence[int]], sizes: Mapping[Signature, int], of: int
+) -> Iterator[Found]:
+    n = sum(sizes.values())
+    present: Counter[str] = Counter()
+    sets: Counter[frozenset[str]] = Counter()
+    for each, count in sizes.items():
+        names = frozenset(name for name, _ in each)
+        sets[names] += count
+        present.update(dict.fromkeys(names, count))
+    usual, most = sets.most_common(1)[0]
+    core = {name for name, count in present.items() if count >= _ALWAYS * n}
+    rare = {name for name, count in present.items() if count < _RARE * n}
+    odd: list[Signature] = []
+    for each in rows:
+        names = frozenset(name for name, _ in each)
+        renamed = bool(core - names) and bool(names & rare)
+        if renamed or (most >= _ALWAYS * n and names != usual):
+            odd.append(each)
+    if not odd or not core:
+        return
+    missing = Counter(name for each in odd for name in core - {name for name, _ in each})
+    extra = Counter(name for each in odd for name, _ in each if name in rare)
+    places = [at for each in sorted(odd, key=lambda each: sizes[each]) for at in rows[each]]
+    yield Found(
+        kind="mixed-fields",
+        text=f"{counted(len(places), of)} {have(len(places))} other fields than the rest"
+        f"{_named(' without', missing)}{_named(' with', extra)}.",
+        rows=places,
+        of=of,
+        fix="Give all outputs the same names of fields; write null where there is no value.",
+        effect=by_share(len(places), of, "figure", _BASIS, (0.6, 0.2, 1.2)),
+        details={
+            "usual": [one_line(name, 40) for name in sorted(usual)[:30]],
+            "missing": _shown(missing),
+            "extra": _shown(extra),
+        },
+    )
+
+
+def _types(
+    rows: Mapping[Signature, Sequence[int]], sizes: Mapping[Signature, int], of: int
+) -> Iterator[Found]:
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for each, count in sizes.items():
+        for name, kind in each:
+            if kind != "null":
+                kinds[name][kind] += count
+    n = sum(sizes.values())
+    usual = {
+        name: held.most_common(1)[0][0]
+        for name, held in kinds.items()
+        if len(held) > 1 and held.total() >= max(10, n / 100)
+    }
+    odd = [
+        each
+        for each in rows
+        if any(kind not in (usual.get(name, kind), "null") for name, kind in each)
+    ]
+    if not odd:
+        return
+    places = [at for each in sorted(odd, key=lambda each: sizes[each]) for at in rows[each]]
+    fields = sorted(usual)[:20]
+    first = f"{one_line(fields[0], 40)!r} is usually a {usual[fields[0]]}"
+    yield Found(
+        kind="mixed-types",
+        text=f"{counted(len(places), of)} {have(len(places))} a value of another type than most"
+        f" ({first}).",
+        rows=places,
+        of=of,
+        fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
+        effect=by_share(len(places), of, "model", _BASIS, (0.3, 0.0, 1.0)),
+        details={"types": {one_line(name, 40): dict(kinds[name]) for name in fields}},
+    )
+
+
+def _named(before: str, names: Counter[str]) -> str:
+    listed = ", ".join(repr(one_line(name, 40)) for name, _ in names.most_common(3))
+    return f"{before} {listed}" if listed else ""
+
+
+def _shown(names: Counter[str]) -> list[str]:
+    return [one_line(name, 40) for name, _ in names.most_common(30)]

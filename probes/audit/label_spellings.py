@@ -1,0 +1,90 @@
+"""One label in several spellings: case, spaces, or the punctuation at its ends."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from probes.audit.costs import by_share, counted, have
+from probes.audit.records import Found, Remedy
+from probes.audit.sheet import Sheet
+from probes.sinks import one_line
+
+_EACH = 5
+"""Rows that a value must have on average for outputs to count as a closed set."""
+_JOINED = re.compile(r"(?<=\w)[_\s-]+(?=\w)")
+_ENDS = " \t\n.,;:!?\"'`“”‘’*"
+
+
+def folded(label: str) -> str:
+    """What all spellings of a label share; signs inside and `+`, `#`, `-` at the ends are kept."""
+    plain = unicodedata.normalize("NFKC", label).casefold()
+    return _JOINED.sub(" ", plain.strip(_ENDS)) or plain.strip()
+
+
+def closed_set(sheet: Sheet, n_values: int) -> bool:
+    """Whether outputs are drawn from a set of few: labels, or answers that come again and again."""
+    return sheet.labelled or len(sheet.usable) >= _EACH * n_values > 0
+
+
+def variants(sheet: Sheet) -> Iterator[Found]:
+    """Kind label-variants, with a remedy: the spelling of most rows for all."""
+    counts = Counter(sheet.entries[at].output for at in sheet.usable)
+    if sheet.labelled:  # the probe takes the spaces around labels away
+        stripped: Counter[str] = Counter()
+        for label, n in counts.items():
+            stripped[label.strip()] += n
+        counts = stripped
+    spellings: dict[str, list[str]] = defaultdict(list)
+    if len(counts) > max(1000, len(sheet.usable) // 2):
+        return
+    for label in counts:
+        spellings[folded(label)].append(label)
+    if not closed_set(sheet, len(spellings)):
+        return
+    groups = [names for names in spellings.values() if len(names) > 1]
+    best = {name: max(names, key=lambda each: counts[each]) for names in groups for name in names}
+    rows = [at for at in sheet.usable if _changed(sheet, at, best)]
+    if not rows:
+        return
+    rows.sort(key=lambda at: (counts[_label(sheet, at)], at))
+    yield _found(sheet, rows, best, counts, len(groups))
+
+
+def _label(sheet: Sheet, at: int) -> str:
+    output = sheet.entries[at].output
+    return output.strip() if sheet.labelled else output
+
+
+def _changed(sheet: Sheet, at: int, best: dict[str, str]) -> bool:
+    label = _label(sheet, at)
+    return best.get(label, label) != label
+
+
+def _found(
+    sheet: Sheet, rows: list[int], best: dict[str, str], counts: Counter[str], n_groups: int
+) -> Found:
+    n, of = len(rows), len(sheet.usable)
+    first = _label(sheet, rows[0])
+    example = f"{one_line(first, 40)!r} for {one_line(best[first], 40)!r}"
+    listed = sorted((name for name in best if best[name] != name), key=lambda name: -counts[name])
+    return Found(
+        kind="label-variants",
+        text=f"{counted(n, of)} {have(n)} a label in a rarer spelling ({example}); it concerns"
+        f" {n_groups:,} label{'' if n_groups == 1 else 's'}.",
+        rows=rows,
+        of=of,
+        fix="Write each label in one way.",
+        effect=by_share(
+            n, of, "figure", "an answer in the other spelling counts as wrong; not measured"
+        ),
+        remedy=Remedy(outputs={at: best[_label(sheet, at)] for at in rows}),
+        details={
+            "variants": [
+                {"from": one_line(name, 40), "to": one_line(best[name], 40), "n": counts[name]}
+                for name in listed[:50]
+            ]
+        },
+    )

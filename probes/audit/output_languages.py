@@ -1,0 +1,110 @@
+"""Outputs in another script or language than most, where their inputs give no reason for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from probes.audit.costs import by_share, counted
+from probes.audit.records import Found
+from probes.audit.sheet import Sheet
+
+_SCRIPTS = {
+    "Greek": "\u0370-\u03ff",
+    "Cyrillic": "\u0400-\u052f",
+    "Hebrew": "\u0590-\u05ff",
+    "Arabic": "\u0600-\u06ff",
+    "Devanagari": "\u0900-\u097f",
+    "Thai": "\u0e00-\u0e7f",
+    "Korean": "\u1100-\u11ff\uac00-\ud7af",
+    "Chinese or Japanese": "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff",
+}
+_OTHER = re.compile("|".join(f"([{held}])" for held in _SCRIPTS.values()))
+# the commonest words that few other languages share
+_WORDS = {
+    "English": "the and of to is that with for was are this have not you it from",
+    "German": "der die und das ist nicht ein eine mit den von zu auf für sich dem ich",
+    "French": "le les et des est une dans pour que qui pas sur avec vous du au je",
+    "Spanish": "el los las y es una por con para del que su se como más pero",
+    "Italian": "il gli di che è una per con non sono della nel più questo anche",
+    "Portuguese": "os as e do da em um uma não com para é dos mais seu",
+    "Dutch": "het een van en is dat niet op te zijn voor met aan de ik",
+}
+_SETS = {name: frozenset(held.split()) for name, held in _WORDS.items()}
+_MOSTLY = 0.8
+_WORDS_NEEDED = 6
+_LEAST = 20
+
+
+def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
+    """Kind mixed-languages; labels and code are what they are."""
+    if sheet.labelled or sheet.task_type == "code" or len(texts) < _LEAST:
+        return
+    groups: dict[str, list[int]] = defaultdict(list)
+    sampled = sheet.sample(500, texts)
+    named = Counter(filter(None, (language(sheet.entries[at].output) for at in sampled)))
+    usual = named.most_common(1)[0][0] if named else ""
+    common = _SETS.get(usual, frozenset())
+    for at in texts:
+        output = sheet.entries[at].output
+        name = "" if output.isascii() else script(output)
+        if not name and len(output) > 24 and len(common.intersection(output.split())) < 2:
+            name = language(output)
+        groups[name or usual].append(at)
+    most = max(groups, key=lambda name: len(groups[name]))
+    if len(groups[most]) < _MOSTLY * len(texts):
+        return
+    odd = {
+        name: [at for at in rows if not _natural(name, most, sheet.entries[at].text)]
+        for name, rows in groups.items()
+        if name != most and name and (name in _SCRIPTS or most in _SETS or most in _SCRIPTS)
+    }
+    odd = {name: rows for name, rows in odd.items() if rows}
+    if odd:
+        yield _found(odd, len(texts), most)
+
+
+def script(text: str) -> str:
+    """The script of most letters of `text` where that is not the Latin one, else ''."""
+    letters = sum(map(str.isalpha, text))
+    counts = Counter(match.lastindex for match in _OTHER.finditer(text) if match.lastindex)
+    if not counts or letters < 2:
+        return ""
+    index, n = counts.most_common(1)[0]
+    return list(_SCRIPTS)[index - 1] if n > letters / 2 and n > 1 else ""
+
+
+def language(text: str) -> str:
+    """The language of `text` by its commonest words; '' where it is short or in doubt."""
+    words = text.lower().split()
+    if len(words) < _WORDS_NEEDED:
+        return ""
+    counts = {name: sum(word in held for word in words) for name, held in _SETS.items()}
+    first, second = sorted(counts, key=lambda name: -counts[name])[:2]
+    sure = counts[first] >= max(3, 0.15 * len(words)) and counts[first] >= 2 * counts[second]
+    return first if sure else ""
+
+
+def _natural(name: str, most: str, text: str) -> bool:
+    """Whether the input is in the language of its output, and not in that of most outputs."""
+    if name in _SCRIPTS:
+        return script(text) == name
+    return language(text[:2000]) == name
+
+
+def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:
+    names = sorted(odd, key=lambda name: len(odd[name]))
+    rows = [at for name in names for at in odd[name]]
+    shown = ", ".join(f"{name} {len(odd[name]):,}" for name in reversed(names))
+    rest = f"; most are {most}" if most else ""
+    return Found(
+        kind="mixed-languages",
+        text=f"{counted(len(rows), of)} answer in another language or script than most and than"
+        f" their input: {shown}{rest}.",
+        rows=rows,
+        of=of,
+        fix="Translate these outputs, or say in the instruction which language is wanted.",
+        effect=by_share(len(rows), of, "model", "rule of thumb, not measured", (0.8, 0.2, 1.2)),
+        details={"languages": {name: len(held) for name, held in odd.items()}, "usual": most},
+    )

@@ -1,0 +1,105 @@
+"""Words or marks around an answer in some rows and not in most: `The answer is X`, `**X**`."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from probes.audit.costs import by_share, counted, have
+from probes.audit.label_spellings import folded
+from probes.audit.output_forms import final_style, says_it, wrapper
+from probes.audit.records import Found, Remedy
+from probes.audit.sheet import Sheet
+
+_USUAL = 0.4
+"""From this share on a wrapper is the form of the task, and its absence the exception."""
+_MARKS = ("quotes", "bold", "\\boxed{…}")
+
+
+def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
+    """Kind wrapped-outputs: rows with a wrapper where most have none."""
+    common = _common_values(sheet, texts)
+    groups: dict[str, list[int]] = defaultdict(list)
+    outputs: dict[int, str] = {}
+    for at in texts:
+        text = sheet.entries[at].output
+        around = _around(sheet, at, common)
+        if around is None:
+            continue
+        name, inner = around
+        groups[name].append(at)
+        label = common.get(folded(inner)) or common.get(folded(_without_article(inner)))
+        if label is not None and label != text.strip():
+            outputs[at] = label
+    n = sum(map(len, groups.values()))
+    of = len(texts)
+    if not n or n > _USUAL * of:
+        return
+    names = sorted(groups, key=lambda name: len(groups[name]))
+    shown = ", ".join(f"{name} {len(groups[name]):,}" for name in reversed(names))
+    yield Found(
+        kind="wrapped-outputs",
+        text=f"{counted(n, of)} {have(n)} words or marks around the answer that most have not:"
+        f" {shown}.",
+        rows=[at for name in names for at in groups[name]],
+        of=of,
+        fix="Leave the answer alone in every row.",
+        effect=by_share(
+            n, of, "model", "a strict reader takes the whole output; not measured", (0.9, 0.3, 1.3)
+        ),
+        remedy=Remedy(outputs=outputs) if outputs else None,
+        details={"wrappers": {name: len(rows) for name, rows in groups.items()}},
+    )
+
+
+def _around(sheet: Sheet, at: int, common: dict[str, str]) -> tuple[str, str] | None:
+    """The wrapper of an output, where one would not be natural for the task."""
+    text = sheet.entries[at].output
+    if folded(text) in common and text.strip() == common[folded(text)]:
+        return None
+    found = wrapper(text)
+    free = sheet.task_type in ("generation", "summarization", "synthetic-data", "code")
+    if found is not None:
+        name, inner = found
+        if name in _MARKS:
+            # a quoted title is an answer; a quoted label is a wrapper
+            return found if folded(inner) in common else None
+        if name == "Sure, here is …":
+            return found if sheet.task_type != "generation" else None
+        if not free and final_style(text) in ("bare", "steps without a sign"):
+            return found
+        return None
+    if common and len(text) < 300 and says_it(text):
+        inner = _last_common(text, common)
+        return ("This is …", inner) if inner else None
+    return None
+
+
+def _common_values(sheet: Sheet, texts: Sequence[int]) -> dict[str, str]:
+    """Outputs that come often, by their folded form: the labels, written as most are."""
+    if sheet.task_type in ("generation", "summarization", "synthetic-data", "code"):
+        return {}
+    counts = Counter(text for at in texts if len(text := sheet.entries[at].output.strip()) <= 80)
+    least = max(2, len(texts) // 2000)
+    common: dict[str, str] = {}
+    for text, n in counts.most_common():
+        if n < least:
+            break
+        if wrapper(text) is None:
+            common.setdefault(folded(text), text)
+    return common
+
+
+def _last_common(text: str, common: dict[str, str]) -> str:
+    """The longest run of words at the end of `text` that is a common value."""
+    words = folded(text).split()
+    for start in range(max(1, len(words) - 8), len(words)):
+        tail = " ".join(words[start:])
+        if tail in common:
+            return tail
+    return ""
+
+
+def _without_article(text: str) -> str:
+    first, _, rest = text.partition(" ")
+    return rest if first.lower() in ("a", "an", "the") and rest else text

@@ -1,0 +1,146 @@
+"""Preference pairs: equal, differing in form only, contradicting each other, biased to length."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from probes.audit.costs import by_share, counted, have
+from probes.audit.records import NO_EFFECT, Effect, Found, Remedy
+from probes.audit.sheet import Entry, Sheet
+from probes.estimates import wilson
+from probes.records import Estimate
+
+_FIRST = re.compile(r"[^\W_]+")
+_FORM = re.compile(r"[\W_]+")
+_LEAST = 30
+_BALANCED = (0.35, 0.65)
+_CLEARLY = 1.1
+"""A text counts as longer from 10 % on."""
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """Kinds equal-pairs, form-only-pairs, contradicting-pairs and length-bias."""
+    pairs = [at for at in sheet.usable if (sheet.entries[at].rejected or "").strip()]
+    if not pairs:
+        return
+    equal = [at for at in pairs if _same(sheet.entries[at])]
+    known = set(equal)
+    rest = [at for at in pairs if at not in known]
+    yield from _equal(equal, len(pairs))
+    yield from _form_only([at for at in rest if _form_alone(sheet.entries[at])], len(pairs))
+    yield from _contradicting(sheet, rest)
+    yield from _length_bias(sheet, rest)
+
+
+def _same(row: Entry) -> bool:
+    return row.output.strip() == (row.rejected or "").strip()
+
+
+def _equal(rows: list[int], of: int) -> Iterator[Found]:
+    if rows:
+        n = len(rows)
+        yield Found(
+            kind="equal-pairs",
+            text=f"{counted(n, of, 'pair')} {have(n)} the same answer chosen and rejected.",
+            rows=rows,
+            of=of,
+            fix="Drop these pairs: nothing can be learnt from them.",
+            effect=by_share(n, of, "model", "they only add noise", (0.1, 0.0, 0.3)),
+            remedy=Remedy(drop=rows),
+        )
+
+
+def _form_alone(row: Entry) -> bool:
+    """Whether both answers have the same letters and digits; the first word rules most out."""
+    chosen, rejected = row.output, row.rejected or ""
+    one, two = _FIRST.search(chosen), _FIRST.search(rejected)
+    if one is None or two is None or one[0].casefold()[:1] != two[0].casefold()[:1]:
+        return False
+    if abs(len(chosen) - len(rejected)) > 0.5 * max(len(chosen), len(rejected)):
+        return False
+    return _FORM.sub("", chosen).casefold() == _FORM.sub("", rejected).casefold()
+
+
+def _form_only(rows: list[int], of: int) -> Iterator[Found]:
+    if rows:
+        n = len(rows)
+        yield Found(
+            kind="form-only-pairs",
+            text=f"{counted(n, of, 'pair')} differ in spaces, case, punctuation or markup alone.",
+            rows=rows,
+            of=of,
+            fix="Drop these pairs, unless form is what the model is to learn.",
+            effect=by_share(n, of, "model", "they teach form, not content", (0.1, 0.0, 0.5)),
+        )
+
+
+def _contradicting(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
+    inputs = Counter(hash(sheet.entries[at].text) for at in pairs)
+    again = [at for at in pairs if inputs[hash(sheet.entries[at].text)] > 1]
+    chosen = {(sheet.entries[at].text, sheet.entries[at].output.strip()) for at in again}
+    refused = {(sheet.entries[at].text, (sheet.entries[at].rejected or "").strip()) for at in again}
+    both = chosen & refused
+    rows = [
+        at
+        for at in again
+        if (sheet.entries[at].text, sheet.entries[at].output.strip()) in both
+        or (sheet.entries[at].text, (sheet.entries[at].rejected or "").strip()) in both
+    ]
+    if rows:
+        n, of = len(rows), len(pairs)
+        rows.sort(key=lambda at: (sheet.entries[at].text, at))
+        yield Found(
+            kind="contradicting-pairs",
+            text=f"{counted(n, of, 'pair')} {have(n)} an answer that is chosen in one row and"
+            " rejected in another of the same input.",
+            rows=rows,
+            of=of,
+            fix="Decide which of the two is better, or drop both rows.",
+            effect=by_share(
+                n, of, "model", "one of both rows is wrong at least where the order is not a"
+                " ranking of three; not measured", (0.5, 0.0, 1.0)
+            ),
+        )  # fmt: skip
+
+
+def _length_bias(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
+    longer: list[int] = []
+    shorter: list[int] = []
+    for at in pairs:
+        chosen, rejected = len(sheet.entries[at].output), len(sheet.entries[at].rejected or "")
+        if chosen >= _CLEARLY * rejected:
+            longer.append(at)
+        elif rejected >= _CLEARLY * chosen:
+            shorter.append(at)
+    n = len(longer) + len(shorter)
+    if n < _LEAST:
+        return
+    share = len(longer) / n
+    low, high = wilson(len(longer), n)
+    if low <= _BALANCED[1] and high >= _BALANCED[0]:
+        return
+    word = "longer" if share > 0.5 else "shorter"
+    shown = share if share > 0.5 else 1 - share
+    points = round(20 * abs(share - 0.5), 1)
+    yield Found(
+        kind="length-bias",
+        text=f"The chosen answer is the {word} one in {100 * shown:.0f} % of the {n:,} pairs that"
+        " differ in length by a tenth or more.",
+        rows=longer if share > 0.5 else shorter,
+        of=len(pairs),
+        fix="Add pairs in which the better answer is the other one in length, or judge at equal"
+        " length: a model learns length first.",
+        effect=NO_EFFECT
+        if not points
+        else Effect(
+            points=points, low=0, high=2 * points, on="model", basis="rule of thumb, not measured"
+        ),
+        figures={
+            "chosen is longer": Estimate(
+                value=share, low=low, high=high, n=n, level=0.95, basis="wilson"
+            )
+        },
+        details={"longer": len(longer), "shorter": len(shorter), "pairs": len(pairs)},
+    )
