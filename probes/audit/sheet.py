@@ -6,10 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from probes.audit.records import FileName
 from probes.records import Passage, SplitName, Turn
 from probes.task import TaskType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Sheet:
     rungs: Sequence[Rung] = ()
     units: Mapping[FileName, str] = field(default_factory=dict)
     """What a row number counts in each file: `line` or `row`."""
+    target: float = 0.9
+    """Quality that is good enough, on the metric's scale from 0 to 1."""
 
     @property
     def labelled(self) -> bool:
@@ -76,8 +83,19 @@ class Sheet:
         positions = self.usable if among is None else among
         if len(positions) <= n:
             return list(positions)
-        drawn = sorted(positions, key=lambda at: (_digest(self.entries[at]), at))[:n]
-        return sorted(drawn)
+        import numpy as np
+
+        asked = np.asarray(positions)
+        order = np.lexsort((asked, self._digests[asked]))
+        drawn: list[int] = np.sort(asked[order[:n]]).tolist()
+        return drawn
+
+    @cached_property
+    def _digests(self) -> NDArray[np.uint64]:
+        """A number of each row's content, computed once for all samples."""
+        import numpy as np
+
+        return np.frombuffer(b"".join(map(_digest, self.entries)), dtype=">u8").astype(np.uint64)
 
     def by_side(self, side: SplitName) -> Iterator[int]:
         """Positions of the usable rows of a side."""
