@@ -1,79 +1,48 @@
-"""Rows longer than what a rung can read, with tokens counted where it matters only."""
+"""How long the rows are in the tokens of each model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import by_share, counted, have
-from probes.audit.records import Found
-from probes.audit.sheet import Entry, Rung, Sheet
+from probes.audit.records import Found, NotChecked
+from probes.audit.sheet import Rung, Sheet
 
-_WINDOW = 100
-"""Rows on either side of the boundary that are counted one by one."""
-
-
-def too_long(sheet: Sheet) -> Iterator[Found]:
-    """Kind too-long, one finding a rung: instruction, input and output against its context."""
-    if not sheet.rungs:
-        return
-    least = min(rung.context_tokens for rung in sheet.rungs) - len(sheet.instruction) * 4
-    # a token holds at least one byte, a character at most four
-    ranked = [
-        at for at, row in enumerate(sheet.entries) if 4 * (len(row.text) + len(row.output)) > least
-    ]
-    ranked.sort(key=lambda at: -_length(sheet.entries[at]))
-    for rung in sheet.rungs:
-        rows = _over(sheet, rung, ranked)
-        if rows:
-            yield _found(sheet, rung, rows)
+SAMPLED = 400
+_QUANTILES = (5, 50, 95)
 
 
-def _length(row: Entry) -> int:
-    return len(row.text) + len(row.output)
-
-
-def _over(sheet: Sheet, rung: Rung, ranked: Sequence[int]) -> list[int]:
-    """Positions of rows over the rung's context, the longest first.
-
-    Tokens grow with characters: the boundary is found by halving, and rows near it are counted.
-    """
-    fixed = rung.count_tokens(sheet.instruction) if sheet.instruction else 0
-    known: dict[int, bool] = {}
-
-    def over(place: int) -> bool:
-        if place not in known:
-            row = sheet.entries[ranked[place]]
-            n = fixed + rung.count_tokens(row.text) + rung.count_tokens(row.output)
-            known[place] = n > rung.context_tokens
-        return known[place]
-
-    low, high = 0, len(ranked)
-    while low < high:
-        middle = (low + high) // 2
-        if over(middle):
-            low = middle + 1
-        else:
-            high = middle
-    begin, end = max(0, low - _WINDOW), min(len(ranked), low + _WINDOW)
-    for place in range(min(len(ranked), _WINDOW)):
-        over(place)
-    near = {place for place in range(begin, end) if over(place)}
-    places = set(range(begin)) | near | {place for place, held in known.items() if held}
-    places -= {place for place, held in known.items() if not held}
-    return [ranked[place] for place in sorted(places)]
-
-
-def _found(sheet: Sheet, rung: Rung, rows: list[int]) -> Found:
-    n, of = len(rows), len(sheet.entries)
-    return Found(
-        kind="too-long",
-        text=f"{counted(n, of)} {have(n)} more tokens than {rung.name} can read"
-        f" ({rung.context_tokens:,} with instruction, input and output).",
-        rows=rows,
-        of=of,
-        fix="Shorten or split the inputs, give documents to retrieval, or leave this model out.",
-        effect=by_share(
-            n, of, "model", "such a row is cut or refused, for this model only", (0.8, 0.3, 1.0)
-        ),
-        details={"model": rung.name, "context_tokens": rung.context_tokens},
+def check(sheet: Sheet) -> Iterator[Found]:
+    """Tokens of inputs and outputs at the 5th, 50th and 95th percentile, on a sample."""
+    rows = sheet.sample(SAMPLED)
+    if not rows or not sheet.rungs:
+        raise NotChecked("no rows" if sheet.rungs else "no model is known")
+    counted = {rung.name: _counted(rung, sheet, rows) for rung in sheet.rungs}
+    inputs = {name: shape["input"] for name, shape in counted.items()}
+    name, widest = max(inputs.items(), key=lambda pair: pair[1]["p95"])
+    outputs = counted[name]["output"]
+    yield Found(
+        kind="lengths",
+        text=f"Inputs have {widest['p5']}, {widest['p50']} and {widest['p95']} tokens (5th, 50th "
+        f"and 95th percentile of {len(rows)} rows), outputs {outputs['p5']}, {outputs['p50']} and "
+        f"{outputs['p95']}, by the tokenizer that needs most.",
+        rows=[],
+        of=len(rows),
+        fix="Set the longest input and output of serving by the 95th percentiles.",
+        details={"tokens": counted},
     )
+
+
+def _counted(rung: Rung, sheet: Sheet, rows: Sequence[int]) -> dict[str, dict[str, int]]:
+    texts = {
+        "input": [sheet.entries[at].text for at in rows],
+        "output": [sheet.entries[at].output for at in rows],
+    }
+    return {
+        name: _shape([rung.count_tokens(text) for text in found]) for name, found in texts.items()
+    }
+
+
+def _shape(counts: list[int]) -> dict[str, int]:
+    ordered = sorted(counts)
+    shape = {f"p{q}": ordered[round(q / 100 * (len(ordered) - 1))] for q in _QUANTILES}
+    return shape | {"max": ordered[-1]}

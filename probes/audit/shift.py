@@ -1,0 +1,129 @@
+"""Whether the test file has its labels in other shares than the train rows have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from probes.audit.records import Effect, Found, NotChecked
+from probes.audit.sheet import Sheet
+from probes.records import Estimate
+from probes.sinks import one_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Counts = NDArray[np.int64]
+
+MIN_ROWS = 30
+MOVED = 0.03
+"""Total variation beyond what chance gives, below which the shift does not matter."""
+RARELY = 0.001
+_DRAWS = 2_000
+_SHOWN = 8
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """Total variation between the label shares of the two files, against permuted labels."""
+    if not sheet.labelled:
+        raise NotChecked("outputs are no labels")
+    import numpy as np
+
+    outputs = [sheet.entries[at].output.strip() for at in sheet.usable]
+    tested = np.asarray([sheet.entries[at].file == "test" for at in sheet.usable], dtype=bool)
+    if tested.sum() < MIN_ROWS or (~tested).sum() < MIN_ROWS:
+        raise NotChecked(f"no test file with at least {MIN_ROWS} rows")
+    numbers: dict[str, int] = {}
+    codes = np.asarray([numbers.setdefault(label, len(numbers)) for label in outputs])
+    train = np.bincount(codes[~tested], minlength=len(numbers))
+    test = np.bincount(codes[tested], minlength=len(numbers))
+    distance, by_chance = _distance(train, test), _permuted(train, test)
+    p = (1 + int((by_chance >= distance).sum())) / (_DRAWS + 1)
+    beyond = distance - float(by_chance.mean())
+    if p <= RARELY and beyond >= MOVED:
+        yield _found(sheet, list(numbers), train, test, (distance, beyond, p))
+
+
+def _distance(train: Counts, test: Counts) -> float:
+    """Half the sum of the differences of shares: the share of test rows that would have to move."""
+    import numpy as np
+
+    return float(0.5 * np.abs(train / train.sum() - test / test.sum()).sum())
+
+
+def _permuted(train: Counts, test: Counts) -> NDArray[np.float64]:
+    """The distance where all rows are dealt out to the two files by chance."""
+    import numpy as np
+
+    both = train + test
+    dealt = np.random.default_rng(0).multivariate_hypergeometric(
+        both, int(test.sum()), size=_DRAWS, method="marginals"
+    )
+    return 0.5 * np.abs((both - dealt) / train.sum() - dealt / test.sum()).sum(axis=1)
+
+
+def _resampled(train: Counts, test: Counts) -> Estimate:
+    """The distance with an interval from 2,000 resamples, less what resampling itself adds."""
+    import numpy as np
+
+    rng, n, m = np.random.default_rng(0), int(train.sum()), int(test.sum())
+    one = rng.multinomial(n, train / n, size=_DRAWS) / n
+    other = rng.multinomial(m, test / m, size=_DRAWS) / m
+    draws = 0.5 * np.abs(one - other).sum(axis=1)
+    value = _distance(train, test)
+    added = float(draws.mean()) - value
+    low, high = (float(q) - 2 * added for q in np.quantile(draws, [0.025, 0.975]))
+    low, high = max(0.0, min(value, low)), min(1.0, max(value, high))
+    return Estimate(value=value, low=low, high=high, n=m, basis="bootstrap(items), at least wilson")
+
+
+def _found(
+    sheet: Sheet,
+    labels: list[str],
+    train: Counts,
+    test: Counts,
+    measured: tuple[float, float, float],
+) -> Found:
+    import numpy as np
+
+    distance, beyond, p = measured
+    gaps = test / test.sum() - train / train.sum()
+    order = np.argsort(-np.abs(gaps), kind="stable").tolist()
+    more = {labels[i] for i in range(len(labels)) if gaps[i] > 0}
+    rows = [
+        at
+        for at in sheet.usable
+        if sheet.entries[at].file == "test" and sheet.entries[at].output.strip() in more
+    ]
+    top = order[0]
+    return Found(
+        kind="label-shift",
+        text=f"Label shares of the test file differ from those of train by {distance:.0%} (total "
+        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{one_line(labels[top], 40)}' "
+        f"is {train[top] / train.sum():.1%} of train and {test[top] / test.sum():.1%} of test.",
+        rows=rows,
+        of=int(test.sum()),
+        fix="Find out which file has the shares of real use; weigh the test rows to those shares, "
+        "or draw the test rows anew from the same source.",
+        effect=Effect(
+            points=round(30 * beyond, 1),
+            low=0,
+            high=round(100 * distance, 1),
+            on="figure",
+            basis="a mean over labels moves by no more than the total variation times the spread "
+            "of quality over labels, taken as 30 points",
+        ),
+        figures={"total-variation": _resampled(train, test)},
+        details={
+            "p": p,
+            "shares": [
+                [
+                    one_line(labels[i], 40),
+                    round(float(train[i] / train.sum()), 4),
+                    round(float(test[i] / test.sum()), 4),
+                ]
+                for i in order[:_SHOWN]
+            ],
+        },
+    )
