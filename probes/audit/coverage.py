@@ -1,4 +1,4 @@
-"""How the outputs are spread: rare labels, labels of the test alone, imbalance, one fixed answer."""
+"""How the outputs are spread: rare and unseen labels, imbalance, one answer for all."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def check(sheet: Sheet) -> Iterator[Found]:
 def error_at(shots: float, exponent: float) -> float:
     """Share of errors expected on a label with so many examples: a power law through 10 % at 50,
     an assumption, with the exponents of published learning curves (facts/statistics.md C(i))."""
-    return min(1.0, _ERROR_AT_ENOUGH * (max(shots, 0.5) / _ENOUGH_SHOTS) ** -exponent)
+    return min(1.0, _ERROR_AT_ENOUGH * math.pow(max(shots, 0.5) / _ENOUGH_SHOTS, -exponent))
 
 
 def effective_number(counts: Iterable[int]) -> float:
-    """exp(entropy): how many equally frequent classes would be as varied (Hill 1973, Ecology 54)."""
+    """exp(entropy): how many equally frequent classes are as varied (Hill 1973, Ecology 54)."""
     found = [count for count in counts if count]
     total = sum(found)
     return math.exp(-sum(n / total * math.log(n / total) for n in found))

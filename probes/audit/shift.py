@@ -22,6 +22,8 @@ MOVED = 0.03
 RARELY = 0.001
 _DRAWS = 2_000
 _SHOWN = 8
+Measured = tuple[float, float, float]
+"""Total variation, what of it is beyond chance, and p."""
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -60,7 +62,10 @@ def _permuted(train: Counts, test: Counts) -> NDArray[np.float64]:
     dealt = np.random.default_rng(0).multivariate_hypergeometric(
         both, int(test.sum()), size=_DRAWS, method="marginals"
     )
-    return 0.5 * np.abs((both - dealt) / train.sum() - dealt / test.sum()).sum(axis=1)
+    distances: NDArray[np.float64] = 0.5 * np.abs(
+        (both - dealt) / train.sum() - dealt / test.sum()
+    ).sum(axis=1)
+    return distances
 
 
 def _resampled(train: Counts, test: Counts) -> Estimate:

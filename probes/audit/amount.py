@@ -1,0 +1,129 @@
+"""Whether there are enough rows: to learn from, and to tell one model from another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from probes.audit.records import Effect, Found, NotChecked
+from probes.audit.sheet import Sheet
+from probes.records import Json
+from probes.stats import items_needed, minimum_detectable_difference, wilson
+
+SHOTS = 10
+MIN_LABELLED = 100
+"""Where tuned models overtake prompted ones on average (2402.12819: about 100 labels)."""
+MIN_TEXTS = 200
+"""The same with the variance between runs counted (+100 to 200 % there); our choice for texts."""
+WANTED = 0.05
+EXPONENTS = (0.1, 0.3, 0.6)
+"""Of the learning curve, error ~ n^-b: low, middle, high (facts/statistics.md C(i))."""
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """Train rows against what the task needs; test and dev rows against what they can show."""
+    if not sheet.usable:
+        raise NotChecked("no rows")
+    yield from _few(sheet)
+    yield from _small(sheet)
+
+
+def _few(sheet: Sheet) -> Iterator[Found]:
+    rows = list(sheet.by_side("train"))
+    labels = {sheet.entries[at].output.strip() for at in rows} if sheet.labelled else set()
+    needed = max(MIN_LABELLED, SHOTS * len(labels)) if labels else MIN_TEXTS
+    n = len(rows)
+    if n >= needed or not rows:
+        return
+    error = 1 - sheet.target + 0.1
+    gains = [round(100 * error * (1 - (needed / n) ** -b), 1) for b in EXPONENTS]
+    why = f"{len(labels)} labels at {SHOTS} each, and {MIN_LABELLED} at least" if labels else ""
+    yield Found(
+        kind="few-examples",
+        text=f"{n} train rows, where about {needed} are the least for tuning to be worth trying"
+        + (f" ({why})." if why else "."),
+        rows=rows,
+        of=len(sheet.usable),
+        fix=f"Label {needed - n} more train rows before tuning; until then prefer prompts with "
+        "examples, or retrieval.",
+        effect=Effect(
+            points=gains[1],
+            low=gains[0],
+            high=gains[2],
+            on="model",
+            basis=f"error falls as n^-b, b from .1 to .6, from {error:.0%} at today's {n} rows: a "
+            "prior from published curves, not measured on these data",
+        ),
+        details={
+            "train_rows": n,
+            "needed": needed,
+            "labels": len(labels),
+            "gain_at": {
+                str(factor * n): [round(100 * error * (1 - factor**-b), 1) for b in EXPONENTS]
+                for factor in (2, 4, 8)
+            },
+        },
+    )
+
+
+def _small(sheet: Sheet) -> Iterator[Found]:
+    """Rows too few to show a difference of 5 points between two models near the target."""
+    rows = list(sheet.by_side("test"))
+    if not rows:
+        return
+    discordant = _discordant(sheet.target)
+    needed = items_needed(WANTED, discordant=discordant)
+    if len(rows) >= needed:
+        return
+    told = _side(sheet, rows, discordant)
+    dev = list(sheet.by_side("dev"))
+    seen = told["detectable_points"]
+    share = 1.0 if any(sheet.entries[at].file == "test" for at in rows) else 0.2
+    more = needed - len(rows)
+    groups = f" of {told['groups']} groups" if told["groups"] else ""
+    yield Found(
+        kind="small-test",
+        text=f"{len(rows)} test rows{groups} show a difference of {seen:.1f} points or more "
+        f"between two models near the target of {sheet.target:.0%} (power 80 %); at the target "
+        f"the interval of a figure is {told['low']:.0%} to {told['high']:.0%}.",
+        rows=rows,
+        of=len(sheet.usable),
+        fix=f"Label {more} more test rows to show differences of 5 points"
+        + ("." if share == 1 else f", which takes {math.ceil(more / share)} more rows in all.")
+        + " Until then take smaller differences for chance.",
+        effect=Effect(
+            points=round(50 * (told["high"] - told["low"]), 1),
+            low=0,
+            high=round(seen, 1),
+            on="figure",
+            basis="half the width of the interval at the target; what is detectable by 2411.00640, "
+            f"section 5, with {discordant:.0%} of the rows answered differently",
+        ),
+        details={
+            "test": told,
+            "dev": _side(sheet, dev, discordant) if dev else {},
+            "needed_for_5_points": needed,
+            "needed_where_a_fifth_differs": items_needed(WANTED),
+        },
+    )
+
+
+def _discordant(target: float) -> float:
+    """Share of rows on which two models of quality `target` differ: 2 t (1 - t) (1 - correlation),
+    with a correlation of .5 (Miller 2411.00640: .3 to .7); at least that of a quality of 97 %."""
+    return max(target * (1 - target), 0.03)
+
+
+def _side(sheet: Sheet, rows: list[int], discordant: float) -> Json:
+    n = len(rows)
+    low, high = wilson(sheet.target * n, n)
+    groups = {sheet.entries[at].group for at in rows} - {None}
+    return {
+        "rows": n,
+        "groups": len(groups),
+        "detectable_points": round(
+            100 * minimum_detectable_difference(n, discordant=discordant), 1
+        ),
+        "low": round(low, 3),
+        "high": round(high, 3),
+    }

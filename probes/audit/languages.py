@@ -1,0 +1,127 @@
+"""Which languages the rows are in, and whether answers come in that of their question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from probes.audit.language_guess import language_of
+from probes.audit.records import Effect, Found, NotChecked
+from probes.audit.sheet import Sheet
+from probes.estimates import wilson
+from probes.records import Estimate
+
+SAMPLED = 20_000
+MIN_TOLD = 30
+MIN_ROWS = 5
+MIN_SHARE = 0.003
+"""Smaller shares are names, quotations and wrong guesses."""
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """A minority language among inputs, among outputs, or in outputs against their inputs."""
+    sample = sheet.sample(SAMPLED)
+    if not sample:
+        raise NotChecked("no rows")
+    yield from _of_side(sheet, "input", sample)
+    if not sheet.labelled:
+        yield from _of_side(sheet, "output", sample)
+        yield from _against(sheet, sample)
+
+
+def _text(sheet: Sheet, at: int, side: str) -> str:
+    entry = sheet.entries[at]
+    return entry.text if side == "input" else entry.output
+
+
+def _of_side(sheet: Sheet, side: str, sample: Sequence[int]) -> Iterator[Found]:
+    told = _told(sheet, side, sample)
+    counts = Counter(told.values())
+    if len(told) < MIN_TOLD or not _minorities(counts):
+        return
+    if len(sample) < len(sheet.usable):
+        told = _told(sheet, side, sheet.usable)
+        counts = Counter(told.values())
+    main, n_main = counts.most_common(1)[0]
+    others = _minorities(counts)
+    rows = [at for at, language in told.items() if language in others]
+    listed = ", ".join(f"{name} in {n}" for name, n in counts.most_common(5) if name in others)
+    share = len(rows) / len(told)
+    yield Found(
+        kind="mixed-languages",
+        text=f"Of {len(told)} {side}s whose language shows, {n_main} are in {main} and "
+        f"{len(rows)} in others ({listed}).",
+        rows=sorted(rows, key=lambda at: counts[told[at]]),
+        of=len(told),
+        fix=f"If the model must serve {_list(others)} too, add train rows until each has hundreds "
+        "and report each apart; if not, take these rows out.",
+        effect=_effect(share),
+        figures={"other-languages": _share(len(rows), len(told))},
+        details={"side": side, "languages": dict(counts.most_common(10))},
+    )
+
+
+def _against(sheet: Sheet, sample: Sequence[int]) -> Iterator[Found]:
+    """Answers in another language than their question's, where most are in the same."""
+    pairs = _pairs(sheet, sample)
+    if len(pairs) < MIN_TOLD or len(set(pairs.values())) < 2:
+        return
+    if len(sample) < len(sheet.usable):
+        pairs = _pairs(sheet, sheet.usable)
+    # A usual change (translation from A to B) is the task; what departs from it is the fault.
+    usual = {
+        asked: Counter(to for from_, to in pairs.values() if from_ == asked).most_common(1)[0][0]
+        for asked in {from_ for from_, _ in pairs.values()}
+    }
+    rows = [at for at, (asked, said) in pairs.items() if said != usual[asked]]
+    if len(rows) < max(MIN_ROWS, MIN_SHARE * len(pairs)):
+        return
+    yield Found(
+        kind="mixed-languages",
+        text=f"{len(rows)} of {len(pairs)} outputs are in another language than outputs to inputs "
+        "of that language are.",
+        rows=rows,
+        of=len(pairs),
+        fix="Translate these outputs or take the rows out: a model learns to change language at "
+        "random.",
+        effect=_effect(len(rows) / len(pairs)),
+        figures={"other-language-answers": _share(len(rows), len(pairs))},
+        details={"side": "output against input"},
+    )
+
+
+def _told(sheet: Sheet, side: str, rows: Sequence[int]) -> dict[int, str]:
+    guesses = ((at, language_of(_text(sheet, at, side))) for at in rows)
+    return {at: language for at, language in guesses if language is not None}
+
+
+def _pairs(sheet: Sheet, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+    said = _told(sheet, "output", rows)
+    asked = _told(sheet, "input", list(said))
+    return {at: (asked[at], said[at]) for at in asked}
+
+
+def _minorities(counts: Counter[str]) -> set[str]:
+    least = max(MIN_ROWS, MIN_SHARE * counts.total())
+    return {name for name, n in counts.most_common()[1:] if n >= least}
+
+
+def _effect(share: float) -> Effect:
+    minor = min(share, 1 - share)
+    return Effect(
+        points=round(25 * minor, 1),
+        low=0,
+        high=round(100 * minor, 1),
+        on="model",
+        basis="our estimate: a quarter of the minority's rows go wrong, all at most; small models "
+        "are weakest in languages with few examples",
+    )
+
+
+def _list(names: set[str]) -> str:
+    return " and ".join(sorted(names)[:3])
+
+
+def _share(n: int, of: int) -> Estimate:
+    low, high = wilson(n, of)
+    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")
