@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from probes.audit.costs import by_share, counted, have
-from probes.audit.too_long import too_long
 from probes.audit.records import NO_EFFECT, Found, Remedy
 from probes.audit.sheet import Entry, Sheet
+from probes.audit.too_long import too_long
 from probes.sinks import one_line
 
 _TRIGGERS = ("<|", "INST]", "_of_turn>", "<s>", "</s>", "SYS>>", "### ", "ssistant:", "ASSISTANT:")

@@ -6,6 +6,11 @@ from typing import Literal
 
 from probes.audit.records import Effect
 
+REFUSED = Effect(
+    points=0, low=0, high=0, on="probe", basis="a probe refuses the file until they are mended"
+)
+"""Of what the probe takes no file with."""
+
 
 def by_share(
     n: int,

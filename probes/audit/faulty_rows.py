@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from probes.audit.records import Effect, Found, Remedy
+from probes.audit.costs import REFUSED, counted, have
+from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Entry, Sheet
 
-REFUSED = Effect(
-    points=0, low=0, high=0, on="probe", basis="a probe refuses the file until they are mended"
-)
 BLANK: dict[str, Callable[[Entry], bool]] = {
     "input": lambda entry: not entry.text.strip(),
     "output": lambda entry: not entry.output.strip(),
@@ -34,17 +32,18 @@ def check(sheet: Sheet) -> Iterator[Found]:
 
 
 def _told(kind: str, rows: list[int], sheet: Sheet) -> Found:
-    have = "1 row has" if len(rows) == 1 else f"{len(rows)} rows have"
+    rows_have = f"{counted(len(rows), len(sheet.entries))} {have(len(rows))}"
     causes = Counter(sheet.entries[at].fault for at in rows if sheet.entries[at].fault)
-    text = f"{have} an {kind.replace('-', ' ')}"
+    text = f"{rows_have} an {kind.replace('-', ' ')}."
     if causes:
-        text = f"{have} no shape that can be learnt from, mostly: {causes.most_common(1)[0][0]}"
+        first, _ = causes.most_common(1)[0]
+        text = f"{rows_have} no shape that can be learnt from, mostly: {first}."
     return Found(
         kind=kind,
         text=text.replace("empty rejected", "empty rejected answer"),
         rows=rows,
         of=len(sheet.entries),
-        fix="mend these rows or leave them out",
+        fix="Mend these rows or leave them out.",
         effect=REFUSED,
         remedy=Remedy(drop=rows),
         details={"causes": dict(causes.most_common(20))} if causes else {},

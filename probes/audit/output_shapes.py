@@ -30,7 +30,7 @@ from probes.audit.output_languages import languages
 from probes.audit.output_wrappers import wrapped
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
-from probes.audit.unreadable import blanks, invalid
+from probes.audit.unreadable import invalid
 
 _FREE = ("generation", "summarization", "synthetic-data")
 _LEAST = 20
@@ -69,8 +69,7 @@ _STYLE_FIXES = {
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """All kinds of outputs: empty, invalid, variants, wrapped, mixed, fields and types."""
-    yield from blanks(sheet)
+    """All kinds of outputs: invalid, variants, wrapped, mixed, fields and types."""
     yield from invalid(sheet)
     yield from variants(sheet)
     yield from _padded(sheet)

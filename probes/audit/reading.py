@@ -40,6 +40,7 @@ def read_sheet(spec: TaskSpec, spec_path: Path, rungs: Sequence[Rung] = ()) -> S
         task_type=spec.task_type,
         metric=spec.metric or default_metric(spec.task_type),
         instruction=spec.instruction,
+        target=spec.target,
         passages=read_documents(spec, spec_path),
         rungs=rungs,
         units={name: table.unit for name, table in tables.items()},

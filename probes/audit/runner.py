@@ -13,6 +13,20 @@ from probes.audit.sheet import Sheet
 
 CHECKS: dict[str, str] = {
     "rows": "probes.audit.faulty_rows:check",
+    "outputs": "probes.audit.output_shapes:check",
+    "chat": "probes.audit.chat:check",
+    "pairs": "probes.audit.preference:check",
+    "safety": "probes.audit.safety:check",
+    "coverage": "probes.audit.coverage:check",
+    "amount": "probes.audit.amount:check",
+    "languages": "probes.audit.languages:check",
+    "lengths": "probes.audit.lengths:check",
+    "frames": "probes.audit.frames:check",
+    "difficulty": "probes.audit.difficulty:check",
+    "label shift": "probes.audit.shift:check",
+    "answers": "probes.audit.answers:check",
+    "novelty": "probes.audit.novelty:check",
+    "learnability": "probes.audit.learnability:check",
 }
 """What is looked at, in this order; each a function from a sheet to what it found. Imported when
 it is called, since some need scikit-learn."""

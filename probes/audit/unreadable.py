@@ -1,4 +1,4 @@
-"""Rows that have no input or output, and outputs that the metric itself cannot read."""
+"""Outputs that the metric itself cannot read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import REFUSED, counted, have
 from probes.audit.output_forms import FENCED, container, unfenced
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
@@ -23,31 +23,6 @@ _WANTED = {
     "json_fields": "JSON object",
     "function_call": "call",
 }
-
-
-def blanks(sheet: Sheet) -> Iterator[Found]:
-    """Kinds empty-input, empty-output, empty-rejected."""
-    rows: dict[str, list[int]] = {"input": [], "output": [], "rejected": []}
-    for at, row in enumerate(sheet.entries):
-        if not row.text.strip():
-            rows["input"].append(at)
-        if not row.output.strip():
-            rows["output"].append(at)
-        if row.rejected is not None and not row.rejected.strip():
-            rows["rejected"].append(at)
-    of = len(sheet.entries)
-    for name, held in rows.items():
-        if held:
-            noun = "rejected answer" if name == "rejected" else name
-            yield Found(
-                kind=f"empty-{name}",
-                text=f"{counted(len(held), of)} {have(len(held))} an empty {noun}.",
-                rows=held,
-                of=of,
-                fix="Drop the rows or fill them in; no probe starts with an empty field.",
-                effect=by_share(len(held), of, "model", "an empty row teaches nothing it should"),
-                remedy=Remedy(drop=held),
-            )
 
 
 def invalid(sheet: Sheet) -> Iterator[Found]:
@@ -78,7 +53,7 @@ def invalid(sheet: Sheet) -> Iterator[Found]:
         of=of,
         fix=f"Correct these outputs, or choose another metric than `{sheet.metric}`:"
         " no probe starts with a reference that it cannot read.",
-        effect=by_share(n, of, "figure", "no answer can be right against such a reference"),
+        effect=REFUSED,
         remedy=Remedy(outputs=outputs) if outputs else None,
         details={"reasons": dict(reasons)},
     )
