@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import defaultdict
 from pathlib import Path
 
 from knowledge.errors import UserError
 from probes.records import Example, Item
+from probes.retrieval import words
 from probes.rows import Row
 from probes.shapes import Shape, shape_of, turns_and_output
 from probes.sinks import file_name, one_line
@@ -20,6 +22,7 @@ from probes.turns import Fault, answer_of, ids_of, text_of
 
 MIN_ROWS = 30
 MEND = "mend or remove such rows; `advisor audit` lists them, `--fix` writes a copy without"
+_SIGNS = re.compile(r"[+*×÷^%<>√±]|[-−/](?=\s*\d)")
 
 
 def read_examples(
@@ -52,6 +55,20 @@ def normalised(text: str) -> str:
     """`text` in NFKC, without case, with single spaces: what counts as the same input."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def wording(text: str) -> str:
+    """What is left of `text` where case, spaces and punctuation do not count, but arithmetic does:
+    its words in their order, and the signs; the normalised text where there is no word."""
+    found = words(text)
+    if not found:
+        return normalised(text)
+    return " ".join(found) + f"\0{signs(text)}"
+
+
+def signs(text: str) -> str:
+    """The signs of arithmetic in `text`; a hyphen or a slash is one before a digit."""
+    return "".join(_SIGNS.findall(text))
 
 
 def _examples(table: Table, spec: TaskSpec) -> tuple[Example, ...]:

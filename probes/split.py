@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from knowledge.errors import UserError
-from probes.data import normalised
+from probes.data import normalised, wording
 from probes.records import Example, SplitName, Splits
 from probes.sinks import one_line
 
@@ -28,7 +28,8 @@ def split_examples(
 
     The side of a row depends on its group, or on its normalised input, and on nothing else: more
     rows never move old ones. With `test_examples` these alone are the test split. A row of train
-    (or dev) that shares its input or its group with a split further right is dropped and noted.
+    (or dev) that shares its input or its group with a split further right is dropped and noted, and
+    so is one that shares its wording and its answer: the input but for punctuation.
 
     Raises UserError `E-DATA-SPLIT` where a split has fewer than 8 rows.
     """
@@ -115,10 +116,13 @@ def _apart(
 ) -> list[Example]:
     inputs = {normalised(example.item.text) for example in others}
     groups = {example.group for example in others if example.group is not None}
+    asked = {(wording(example.item.text), example.output) for example in others}
     kept = [
         example
         for example in rows
-        if normalised(example.item.text) not in inputs and example.group not in groups
+        if normalised(example.item.text) not in inputs
+        and example.group not in groups
+        and (wording(example.item.text), example.output) not in asked
     ]
     if len(kept) < len(rows):
         lost = _rows(len(rows) - len(kept))

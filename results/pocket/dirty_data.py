@@ -35,6 +35,7 @@ from benchmarks.faults import (
     Fault,
     Row,
 )
+from benchmarks.faults import ANYWHERE, JSONS, LABELS, TEXTS, Fault, Row
 from benchmarks.in_process import measured, models_of
 from probes.audit.cleaned import write_cleaned
 from probes.audit.records import Audit
