@@ -47,8 +47,8 @@ def check(sheet: Sheet) -> Iterator[Found]:
         text=_text(len(rows), by_input, thirds, figures),
         rows=[rows[i] for i in hardest[: len(rows) // 3]],
         of=len(rows),
-        fix="Read the hardest rows: wrong labels and broken inputs gather there. Try the order from "
-        "easy to hard only beside a shuffled one: that it helps is not settled.",
+        fix="Read the hardest rows: wrong labels and broken inputs gather there. Try the order "
+        "from easy to hard only beside a shuffled one: that it helps is not settled.",
         figures=figures,
         details=_details(criteria, by_input, thirds),
     )

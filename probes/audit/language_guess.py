@@ -19,7 +19,8 @@ _WORDS = {
     "i not does did an he she her",
     "German": "der und das den von zu mit sich des auf für ist im dem nicht ein eine als auch wird "
     "bei einer einem eines ich wie haben wir aber oder kann mein meine sind wenn werden habe sie "
-    "nach wurde welche wer warum",
+    "nach wurde wurden welche welcher welches wem wen wer wo wann viele warum um am im zum zur "
+    "über durch was war waren wie gibt kein keine meiner meinem uns euch ihr ihre bitte",
     "French": "le les et des est une dans qui que pour pas sur au avec ce il sont cette par mais "
     "nous vous je mon ma où quel quelle comment ont été aux leur elle du en mes sa ses puis",
     "Spanish": "el los las y una es por con para del al lo como más pero sus mi está qué cuál cómo "
@@ -37,8 +38,44 @@ _WORDS = {
     "Polish": "nie się jest na że do jak co ale za od mi mnie czy już tak tylko po moja mój moje "
     "przez które który dla są oraz jego gdzie kiedy jestem",
     "Turkish": "ve bir bu için ile çok ne daha gibi var nasıl mi ben değil ama olarak kadar sonra "
-    "neden benim her şey olan",
+    "neden benim her şey olan hangi kim kaç nerede nedir tarafından zaman kimdir olduğu olduğunu "
+    "göre en eden yer ilk etti oldu",
+    "Romanian": "și în este sunt cu pentru din pe ce care cine cum unde când câte câți nu fost mai "
+    "prin lui ale ei să dintre după către",
+    "Vietnamese": "là của và các những được cho có không trong một với người này đã khi nào gì "
+    "ai từ ở đến về như thế bao nhiêu đâu năm vào",
 }
+LATIN = frozenset(_WORDS)
+_LETTERS_OF = {
+    "ß": "German",
+    "ä": "German Swedish",
+    "ö": "German Swedish Turkish",
+    "ü": "German Turkish",
+    "ı": "Turkish",
+    "ğ": "Turkish",
+    "ş": "Turkish",
+    "ñ": "Spanish",
+    "¿": "Spanish",
+    "ã": "Portuguese",
+    "õ": "Portuguese",
+    "ç": "French Portuguese Turkish",
+    "è": "French Italian",
+    "ê": "French Portuguese",
+    "ł": "Polish",
+    "ż": "Polish",
+    "ę": "Polish",
+    "ą": "Polish",
+    "å": "Swedish Danish",
+    "ø": "Danish",
+    "æ": "Danish",
+    "ă": "Romanian Vietnamese",
+    "ș": "Romanian",
+    "ț": "Romanian",
+    "đ": "Vietnamese",
+    "ơ": "Vietnamese",
+    "ư": "Vietnamese",
+}
+"""Letters count as words do: a name with one of them is not enough."""
 _SCRIPTS = {
     "CYRILLIC": "Cyrillic script",
     "GREEK": "Greek script",
@@ -54,7 +91,7 @@ _SCRIPTS = {
     "CJK": "Chinese characters",
     "LATIN": "Latin script",
 }
-_BY_WORD: dict[str, tuple[str, ...]] = {}
+_BY_WORD = {letter: tuple(names.split()) for letter, names in _LETTERS_OF.items()}
 for _language, _listed in _WORDS.items():
     for _word in _listed.split():
         _BY_WORD[_word] = (*_BY_WORD.get(_word, ()), _language)
@@ -73,7 +110,10 @@ def language_of(text: str) -> str | None:
         script = _script(read)
         if script != "LATIN":
             return _SCRIPTS.get(script) if script else None
-    found = {word.strip(_STRIPPED) for word in read.casefold().split()}
+    folded = read.casefold()
+    found = {word.strip(_STRIPPED) for word in folded.split()}
+    if not read.isascii():
+        found |= _LETTERS_OF.keys() & set(folded)
     hits: dict[str, float] = {}
     for word in found & _BY_WORD.keys():
         for language in _BY_WORD[word]:

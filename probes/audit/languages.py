@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from probes.audit.language_guess import language_of
+from probes.audit.language_guess import LATIN, language_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.estimates import wilson
@@ -13,6 +13,8 @@ from probes.records import Estimate
 
 SAMPLED = 20_000
 MIN_TOLD = 30
+MIN_TOLD_SHARE = 0.1
+"""Where fewer rows show a language, they are names and codes, and the guesses chance."""
 MIN_ROWS = 5
 MIN_SHARE = 0.003
 """Smaller shares are names, quotations and wrong guesses."""
@@ -36,27 +38,27 @@ def _text(sheet: Sheet, at: int, side: str) -> str:
 
 def _of_side(sheet: Sheet, side: str, sample: Sequence[int]) -> Iterator[Found]:
     told = _told(sheet, side, sample)
-    counts = Counter(told.values())
-    if len(told) < MIN_TOLD or not _minorities(counts):
+    counts = _counts(told, len(sample))
+    if len(told) < max(MIN_TOLD, MIN_TOLD_SHARE * len(sample)) or not _minorities(counts):
         return
     if len(sample) < len(sheet.usable):
         told = _told(sheet, side, sheet.usable)
-        counts = Counter(told.values())
+        counts = _counts(told, len(sheet.usable))
     main, n_main = counts.most_common(1)[0]
     others = _minorities(counts)
     rows = [at for at, language in told.items() if language in others]
     listed = ", ".join(f"{name} in {n}" for name, n in counts.most_common(5) if name in others)
-    share = len(rows) / len(told)
+    n = counts.total()
     yield Found(
         kind="mixed-languages",
-        text=f"Of {len(told)} {side}s whose language shows, {n_main} are in {main} and "
-        f"{len(rows)} in others ({listed}).",
+        text=f"Of {n} {side}s, {n_main} are in {main}, as far as it shows, and {len(rows)} in "
+        f"others ({listed}).",
         rows=sorted(rows, key=lambda at: counts[told[at]]),
-        of=len(told),
+        of=n,
         fix=f"If the model must serve {_list(others)} too, add train rows until each has hundreds "
         "and report each apart; if not, take these rows out.",
-        effect=_effect(share),
-        figures={"other-languages": _share(len(rows), len(told))},
+        effect=_effect(len(rows) / n),
+        figures={"other-languages": _share(len(rows), n)},
         details={"side": side, "languages": dict(counts.most_common(10))},
     )
 
@@ -99,6 +101,16 @@ def _pairs(sheet: Sheet, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
     said = _told(sheet, "output", rows)
     asked = _told(sheet, "input", list(said))
     return {at: (asked[at], said[at]) for at in asked}
+
+
+def _counts(told: dict[int, str], n: int) -> Counter[str]:
+    """Rows by language; those that do not show it, which are short and Latin, are taken to be in
+    the most frequent Latin one (another script shows in every row)."""
+    counts = Counter(told.values())
+    latin = [name for name, _ in counts.most_common() if name in LATIN]
+    if latin:
+        counts[latin[0]] += n - len(told)
+    return counts
 
 
 def _minorities(counts: Counter[str]) -> set[str]:

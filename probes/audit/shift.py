@@ -105,8 +105,8 @@ def _found(
     return Found(
         kind="label-shift",
         text=f"Label shares of the test file differ from those of train by {distance:.0%} (total "
-        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{one_line(labels[top], 40)}' "
-        f"is {train[top] / train.sum():.1%} of train and {test[top] / test.sum():.1%} of test.",
+        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{one_line(labels[top], 40)}"
+        f"' is {train[top] / train.sum():.1%} of train and {test[top] / test.sum():.1%} of test.",
         rows=rows,
         of=int(test.sum()),
         fix="Find out which file has the shares of real use; weigh the test rows to those shares, "
