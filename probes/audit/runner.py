@@ -13,6 +13,7 @@ from probes.audit.sheet import Sheet
 
 CHECKS: dict[str, str] = {
     "rows": "probes.audit.faulty_rows:check",
+    "repeats": "probes.audit.duplicates:check",
     "outputs": "probes.audit.output_shapes:check",
     "chat": "probes.audit.chat:check",
     "pairs": "probes.audit.preference:check",

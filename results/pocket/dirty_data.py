@@ -28,13 +28,6 @@ from ruamel.yaml import YAML
 from advisor.audit import sheet_of
 from advisor.prepare import prepare
 from advisor.task import Flags, read_task
-from benchmarks.faults import (
-    JSONS,
-    LABELS,
-    TEXTS,
-    Fault,
-    Row,
-)
 from benchmarks.faults import ANYWHERE, JSONS, LABELS, TEXTS, Fault, Row
 from benchmarks.in_process import measured, models_of
 from probes.audit.cleaned import write_cleaned
@@ -187,7 +180,7 @@ def page(found: Sequence[Json]) -> Iterator[str]:
         )
     if len(losses) > 2:
         ranks = [np.argsort(np.argsort(values)) for values in (losses, said)]
-        rho = float(np.corrcoef(*ranks)[0, 1])
+        rho = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
         yield from ("", f"Spearman's rank correlation of loss and forecast, dirty: {rho:.2f}.")
 
 
