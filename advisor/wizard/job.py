@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Job:
-    """One spec and the two commands that the screens start as children."""
+    """One spec and the commands that the screens start as children."""
 
     name: str
     """The task's name."""
@@ -20,6 +20,8 @@ class Job:
     """True for the pocket ladder, where the spec says so; else the run's first event tells."""
     plan: tuple[str, ...]
     """Prints the plan for people."""
+    audit: tuple[str, ...]
+    """Prints the data audit for people."""
     probe: tuple[str, ...]
     """Prints events as JSON lines; exits as `advisor probe` does."""
     env: Mapping[str, str]
@@ -41,6 +43,7 @@ class Job:
             target=spec.target,
             rehearsal=spec.ladder == "pocket",
             plan=(*advisor, "plan", "--task", str(task)),
+            audit=(*advisor, "audit", "--task", str(task)),
             probe=(*advisor, "probe", "--task", str(task), "--events", "--quiet"),
             env=dict(os.environ),
         )

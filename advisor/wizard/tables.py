@@ -179,3 +179,14 @@ def squeezed(lines: Sequence[str]) -> list[str]:
         else line.lstrip(" ")
         for at, line in enumerate(lines)
     ]
+
+
+def headline(name: str, rehearsal: bool, state: str) -> Text:
+    """The first line of a screen: the task, what kind of run it is, what goes on."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append_text(plain(name.replace("\n", " "), "bold"))
+    if rehearsal:
+        text.append("  ")
+        text.append(" REHEARSAL ", style="bold reverse")
+    text.append(f"  {state}")
+    return text

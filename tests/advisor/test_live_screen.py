@@ -54,6 +54,8 @@ sys.exit(int(str(code)))
 """
 PLAN = 'print("plan: 3 cells")\nprint("  note: [red]kept[/] literally")'
 
+AUDIT = 'print("60 rows: 1 finding\\n\\nWhat lowers quality\\n- secrets: [red]kept[/] literally")'
+
 
 def estimate(value: float, n: int = 50) -> dict[str, Any]:
     low, high = max(0.0, value - 0.1), min(1.0, value + 0.1)
@@ -160,6 +162,7 @@ def play(tmp_path: Path) -> Play:
             target=0.7,
             rehearsal=True,
             plan=(sys.executable, "-c", PLAN),
+            audit=(sys.executable, "-c", AUDIT),
             probe=(sys.executable, "-c", FAKE, *files, str(code)),
             env=dict(os.environ),
         )
@@ -557,3 +560,28 @@ def test_task_before_a_command_is_refused() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "advisor probe --task" in done.stderr
+
+
+def test_the_data_are_shown_over_the_plan(play: Play) -> None:
+    async def go() -> None:
+        async with planned(play(beginning())) as (app, pilot):
+            await pilot.press("d")
+            await until(pilot, lambda: "1 finding" in text(app))
+            assert "[red]kept[/] literally" in text(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, PlanScreen))
+            assert "3 cells" in text(app)
+
+    asyncio.run(go())
+
+
+def test_an_audit_that_fails_says_why(play: Play) -> None:
+    async def go() -> None:
+        fails = (sys.executable, "-c", "import sys; sys.exit('error[E-X]: \\x1b[31mno')")
+        async with planned(replace(play(beginning()), audit=fails)) as (app, pilot):
+            await pilot.press("d")
+            await until(pilot, lambda: "There is no audit" in text(app))
+            assert "error[E-X]" in text(app)
+            assert "\x1b" not in text(app)
+
+    asyncio.run(go())

@@ -23,9 +23,8 @@ from advisor.wizard.child import Child
 from advisor.wizard.job import Job
 from advisor.wizard.screens.dialogs import Ask
 from advisor.wizard.screens.keys import COMMON, SCROLL
-from advisor.wizard.screens.plan import headline
 from advisor.wizard.screens.verdict import VerdictScreen
-from advisor.wizard.tables import now_text, plain
+from advisor.wizard.tables import headline, now_text, plain
 from advisor.wizard.widgets.panes import PANES, Panes
 from advisor.wizard.widgets.progress import ProgressLine
 from probes.records import Event

@@ -16,8 +16,9 @@ from textual.widgets import Footer, Static
 
 from advisor.wizard.child import Child
 from advisor.wizard.job import Job
+from advisor.wizard.screens.audit import AuditScreen
 from advisor.wizard.screens.keys import COMMON, SCROLL
-from advisor.wizard.tables import plain, squeezed
+from advisor.wizard.tables import headline, plain, squeezed
 
 if TYPE_CHECKING:
     from advisor.wizard.app import AdvisorApp
@@ -39,6 +40,7 @@ class PlanScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *COMMON,
         Binding("s,enter", "start", "Start", key_display="Enter"),
+        Binding("d", "data", "Data audit"),
         *SCROLL,
     ]
 
@@ -100,17 +102,10 @@ class PlanScreen(Screen[None]):
         """Measure."""
         cast("AdvisorApp", self.app).begin()
 
+    def action_data(self) -> None:
+        """Look at the data first."""
+        self.app.push_screen(AuditScreen(self._job))
+
     def action_scroll(self, lines: int) -> None:
         """For small terminals."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-
-def headline(name: str, rehearsal: bool, state: str) -> Text:
-    """The first line of a screen: the task, what kind of run it is, what goes on."""
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append_text(plain(name.replace("\n", " "), "bold"))
-    if rehearsal:
-        text.append("  ")
-        text.append(" REHEARSAL ", style="bold reverse")
-    text.append(f"  {state}")
-    return text

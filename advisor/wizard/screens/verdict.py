@@ -14,8 +14,7 @@ from textual.widgets import Footer, Static
 
 from advisor.records import Report
 from advisor.wizard.screens.keys import COMMON, SCROLL
-from advisor.wizard.screens.plan import headline
-from advisor.wizard.tables import report_head, report_rest, report_table
+from advisor.wizard.tables import headline, report_head, report_rest, report_table
 
 
 class VerdictScreen(Screen[None]):
