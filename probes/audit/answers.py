@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from probes.audit.baselines import out_of_fold
 from probes.audit.records import Effect, Found, NotChecked
@@ -74,11 +74,14 @@ def _copied(sheet: Sheet) -> Iterator[Found]:
 
 def _stands(part: str, whole: str) -> bool:
     """As whole words, whatever the case."""
-    wanted = part.strip().casefold()
-    folded = whole.casefold()
-    if len(wanted) < _MIN_CHARS or wanted not in folded:
-        return False
-    return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", folded) is not None
+    wanted, folded = part.strip().casefold(), whole.casefold()
+    at = folded.find(wanted) if len(wanted) >= _MIN_CHARS else -1
+    while at >= 0:
+        before, after = folded[at - 1 : at], folded[at + len(wanted) : at + len(wanted) + 1]
+        if not (before.isalnum() or after.isalnum()):
+            return True
+        at = folded.find(wanted, at + 1)
+    return False
 
 
 def _documents(sheet: Sheet) -> Iterator[Found]:
@@ -171,6 +174,16 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
         yield "\0last", _plain(last[-1])
 
 
+def _reader(name: str) -> Callable[[str], list[str]]:
+    """Reads the values of one field alone, which is many times faster."""
+    if name == "\0first":
+        return lambda text: [_plain(word) for word in text[:_VALUE_CHARS].split(maxsplit=1)[:1]]
+    if name == "\0last":
+        return lambda text: [_plain(word) for word in text.rsplit(maxsplit=1)[-1:]]
+    pattern = re.compile(rf"(?i)(?<!\w){re.escape(name)}\s*[:=]\s*([^\n;,|}}]{{1,60}})")
+    return lambda text: [_plain(value) for value in pattern.findall(text)]
+
+
 def _plain(value: str) -> str:
     return " ".join(words(value[:_VALUE_CHARS]))
 
@@ -191,12 +204,9 @@ def _telling(by_row: dict[int, str], labels: dict[int, str]) -> dict[str, str]:
 def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]) -> Found:
     end = _ENDS_NAMES.get(name)
     place = f"the {end} word" if end else f"the field '{one_line(name, 40)}'"
+    read = _reader(name)
     rows = [
-        at
-        for at in sheet.usable
-        if any(
-            field == name and value in telling for field, value in _fields(sheet.entries[at].text)
-        )
+        at for at in sheet.usable if not telling.keys().isdisjoint(read(sheet.entries[at].text))
     ]
     share = _share(len(rows), len(sheet.usable))
     without = _without(sheet, name, looked_at)

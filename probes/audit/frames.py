@@ -23,7 +23,7 @@ level frequent names and colours are filling too."""
 KEPT_WORDS = 3
 """Frames with fewer words left say nothing of the wording."""
 BIG_FRAME = 0.2
-"""Share of the rows that one frame may have; 4 % at most in the public sets tried."""
+"""Share of the rows that one frame may have; 6 % at most in the public sets tried."""
 FEW_FRAMES = 50
 """Effective number of frames; 240 at least in the public sets tried."""
 COVERED = 0.8

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-READ_CHARS = 600
+READ_CHARS = 400
 MIN_LETTERS = 8
 MIN_WEIGHT = 1.5
 _NONE = (("", 0.0), ("", 0.0))
@@ -96,7 +96,7 @@ for _language, _listed in _WORDS.items():
     for _word in _listed.split():
         _BY_WORD[_word] = (*_BY_WORD.get(_word, ()), _language)
 _LETTERS = re.compile(r"[^\W\d_]")
-_STRIPPED = ".,;:!?¿¡\"'()[]«»“”‘’-"
+_WORDS_OF = re.compile(r"[^\W\d_]+")
 
 
 def language_of(text: str) -> str | None:
@@ -111,7 +111,7 @@ def language_of(text: str) -> str | None:
         if script != "LATIN":
             return _SCRIPTS.get(script) if script else None
     folded = read.casefold()
-    found = {word.strip(_STRIPPED) for word in folded.split()}
+    found = set(_WORDS_OF.findall(folded))
     if not read.isascii():
         found |= _LETTERS_OF.keys() & set(folded)
     hits: dict[str, float] = {}

@@ -25,10 +25,19 @@ def check(sheet: Sheet) -> Iterator[Found]:
     sample = sheet.sample(SAMPLED)
     if not sample:
         raise NotChecked("no rows")
-    yield from _of_side(sheet, "input", sample)
+    found = _all(sheet, sample)
+    # The whole is read only where the sample shows something.
+    yield from _all(sheet, sheet.usable) if found and len(sample) < len(sheet.usable) else found
+
+
+def _all(sheet: Sheet, rows: Sequence[int]) -> list[Found]:
+    asked = _told(sheet, "input", rows)
+    found = list(_of_side("input", asked, len(rows)))
     if not sheet.labelled:
-        yield from _of_side(sheet, "output", sample)
-        yield from _against(sheet, sample)
+        said = _told(sheet, "output", rows)
+        found += _of_side("output", said, len(rows))
+        found += _against({at: (asked[at], said[at]) for at in said if at in asked})
+    return found
 
 
 def _text(sheet: Sheet, at: int, side: str) -> str:
@@ -36,19 +45,14 @@ def _text(sheet: Sheet, at: int, side: str) -> str:
     return entry.text if side == "input" else entry.output
 
 
-def _of_side(sheet: Sheet, side: str, sample: Sequence[int]) -> Iterator[Found]:
-    told = _told(sheet, side, sample)
-    counts = _counts(told, len(sample))
-    if len(told) < max(MIN_TOLD, MIN_TOLD_SHARE * len(sample)) or not _minorities(counts):
+def _of_side(side: str, told: dict[int, str], n: int) -> Iterator[Found]:
+    counts = _counts(told, n)
+    if len(told) < max(MIN_TOLD, MIN_TOLD_SHARE * n) or not _minorities(counts):
         return
-    if len(sample) < len(sheet.usable):
-        told = _told(sheet, side, sheet.usable)
-        counts = _counts(told, len(sheet.usable))
     main, n_main = counts.most_common(1)[0]
     others = _minorities(counts)
     rows = [at for at, language in told.items() if language in others]
     listed = ", ".join(f"{name} in {n}" for name, n in counts.most_common(5) if name in others)
-    n = counts.total()
     yield Found(
         kind="mixed-languages",
         text=f"Of {n} {side}s, {n_main} are in {main}, as far as it shows, and {len(rows)} in "
@@ -63,13 +67,10 @@ def _of_side(sheet: Sheet, side: str, sample: Sequence[int]) -> Iterator[Found]:
     )
 
 
-def _against(sheet: Sheet, sample: Sequence[int]) -> Iterator[Found]:
+def _against(pairs: dict[int, tuple[str, str]]) -> Iterator[Found]:
     """Answers in another language than their question's, where most are in the same."""
-    pairs = _pairs(sheet, sample)
-    if len(pairs) < MIN_TOLD or len(set(pairs.values())) < 2:
+    if len(pairs) < MIN_TOLD:
         return
-    if len(sample) < len(sheet.usable):
-        pairs = _pairs(sheet, sheet.usable)
     # A usual change (translation from A to B) is the task; what departs from it is the fault.
     usual = {
         asked: Counter(to for from_, to in pairs.values() if from_ == asked).most_common(1)[0][0]
@@ -95,12 +96,6 @@ def _against(sheet: Sheet, sample: Sequence[int]) -> Iterator[Found]:
 def _told(sheet: Sheet, side: str, rows: Sequence[int]) -> dict[int, str]:
     guesses = ((at, language_of(_text(sheet, at, side))) for at in rows)
     return {at: language for at, language in guesses if language is not None}
-
-
-def _pairs(sheet: Sheet, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
-    said = _told(sheet, "output", rows)
-    asked = _told(sheet, "input", list(said))
-    return {at: (asked[at], said[at]) for at in asked}
 
 
 def _counts(told: dict[int, str], n: int) -> Counter[str]:

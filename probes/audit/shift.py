@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
-from probes.records import Estimate
+from probes.records import Estimate, Json
 from probes.sinks import one_line
 
 if TYPE_CHECKING:
@@ -120,15 +120,17 @@ def _found(
             "of quality over labels, taken as 30 points",
         ),
         figures={"total-variation": _resampled(train, test)},
-        details={
-            "p": p,
-            "shares": [
-                [
-                    one_line(labels[i], 40),
-                    round(float(train[i] / train.sum()), 4),
-                    round(float(test[i] / test.sum()), 4),
-                ]
-                for i in order[:_SHOWN]
-            ],
-        },
+        details={"p": p, "shares": _shares(labels, train, test, order[:_SHOWN])},
     )
+
+
+def _shares(labels: list[str], train: Counts, test: Counts, shown: list[int]) -> list[Json]:
+    """The labels that differ most, for a table."""
+    return [
+        {
+            "label": one_line(labels[i], 40),
+            "train": round(float(train[i] / train.sum()), 4),
+            "test": round(float(test[i] / test.sum()), 4),
+        }
+        for i in shown
+    ]
