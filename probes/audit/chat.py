@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
     r"|end_of_text|endoftext|endofprompt|user|assistant|system|end|python_tag|pad|tool_call|message"
     r"|start|channel|return|[A-Z_]{3,30}_TOKEN)\|>"
-    r"|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>\s*$"
+    r"|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^\s*<s>(?![^<]*</s>\s*\S)|</s>\s*$"
     r"|(?m:^### (?:Response|Instruction|Input|Human|Assistant|User|System)\b:?)"
 )
 _SPEAKERS = re.compile(r"(?m)^(Human|User|USER|Assistant|ASSISTANT|AI|Bot):")

@@ -62,6 +62,9 @@ def _fields(
     core = {name for name, count in present.items() if count >= _ALWAYS * n}
     rare = {name for name, count in present.items() if count < _RARE * n}
     odd: list[Signature] = []
+    renames = _renames(sets, n)
+    core |= {old for old, _ in renames}
+    rare |= {new for _, new in renames}
     for each in rows:
         names = frozenset(name for name, _ in each)
         renamed = bool(core - names) and bool(names & rare)
@@ -86,6 +89,23 @@ def _fields(
             "extra": _shown(extra),
         },
     )
+
+
+def _renames(sets: Counter[frozenset[str]], n: int) -> list[tuple[str, str]]:
+    """Pairs (usual name, other name): sets of fields alike but for one name that stands in for
+    another, where nearly every row has the one or the other and none has both."""
+    common = [names for names, count in sets.most_common(20) if count >= n / 50]
+    pairs = []
+    for at, one in enumerate(common):
+        for two in common[at + 1 :]:
+            if len(one - two) == 1 == len(two - one):
+                (old,), (new,) = one - two, two - one
+                either = sum(
+                    count for names, count in sets.items() if (old in names) != (new in names)
+                )
+                if either >= 0.98 * n:
+                    pairs.append((old, new))
+    return pairs
 
 
 def _types(

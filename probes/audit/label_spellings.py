@@ -14,6 +14,7 @@ from probes.sinks import one_line
 
 _EACH = 5
 """Rows that a value must have on average for outputs to count as a closed set."""
+_NEAR = 3
 _JOINED = re.compile(r"(?<=\w)[_\s-]+(?=\w)")
 _ENDS = " \t\n.,;:!?\"'`“”‘’*"
 
@@ -45,12 +46,37 @@ def variants(sheet: Sheet) -> Iterator[Found]:
     if not closed_set(sheet, len(spellings)):
         return
     groups = [names for names in spellings.values() if len(names) > 1]
-    best = {name: max(names, key=lambda each: counts[each]) for names in groups for name in names}
+    best = _best(groups, counts)
     rows = [at for at in sheet.usable if _changed(sheet, at, best)]
     if not rows:
         return
     rows.sort(key=lambda at: (counts[_label(sheet, at)], at))
     yield _found(sheet, rows, best, counts, len(groups))
+
+
+def _best(groups: list[list[str]], counts: Counter[str]) -> dict[str, str]:
+    """The spelling to keep for each: the commonest, or where two are nearly as common the one in
+    the style of most labels."""
+    styles: Counter[tuple[int, bool]] = Counter()
+    for label, n in counts.items():
+        for trait in _traits(label):
+            styles[trait] += n
+
+    def usual(label: str) -> int:
+        return sum(styles[trait] for trait in _traits(label))
+
+    best: dict[str, str] = {}
+    for names in groups:
+        most = max(counts[name] for name in names)
+        near = [name for name in names if _NEAR * counts[name] >= most]
+        kept = max(near, key=lambda name: (usual(name), counts[name]))
+        best.update(dict.fromkeys(names, kept))
+    return best
+
+
+def _traits(label: str) -> Iterator[tuple[int, bool]]:
+    letters = label.strip(_ENDS)
+    return enumerate((letters.islower(), letters.isupper(), " " in letters, letters == label))
 
 
 def _label(sheet: Sheet, at: int) -> str:

@@ -32,7 +32,8 @@ _WORDS = {
     "Dutch": "het een van en is dat niet op te zijn voor met aan de ik",
 }
 _SETS = {name: frozenset(held.split()) for name, held in _WORDS.items()}
-_MOSTLY = 0.8
+_ALL = frozenset().union(*_SETS.values())
+_MOSTLY = 0.6
 _WORDS_NEEDED = 6
 _LEAST = 20
 
@@ -42,9 +43,9 @@ def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     if sheet.labelled or sheet.task_type == "code" or len(texts) < _LEAST:
         return
     groups: dict[str, list[int]] = defaultdict(list)
-    sampled = sheet.sample(500, texts)
-    named = Counter(filter(None, (language(sheet.entries[at].output) for at in sampled)))
-    usual = named.most_common(1)[0][0] if named else ""
+    sampled = texts[:: 1 + len(texts) // 500]
+    usual = _usual([sheet.entries[at].output for at in sampled], 0.5)
+    expected = usual or _usual([sheet.entries[at].text[:2000] for at in sampled], 0.2)
     common = _SETS.get(usual, frozenset())
     for at in texts:
         output = sheet.entries[at].output
@@ -56,13 +57,22 @@ def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     if len(groups[most]) < _MOSTLY * len(texts):
         return
     odd = {
-        name: [at for at in rows if not _natural(name, most, sheet.entries[at].text)]
+        name: [at for at in rows if not _natural(name, most or expected, sheet.entries[at].text)]
         for name, rows in groups.items()
-        if name != most and name and (name in _SCRIPTS or most in _SETS or most in _SCRIPTS)
+        if name not in (most, expected, "")
     }
     odd = {name: rows for name, rows in odd.items() if rows}
     if odd:
         yield _found(odd, len(texts), most)
+
+
+def _usual(texts: Sequence[str], share: float) -> str:
+    """The language of most texts whose language can be told, where these are at least `share`."""
+    named = Counter(filter(None, map(language, texts)))
+    if not named:
+        return ""
+    name, n = named.most_common(1)[0]
+    return name if n >= share * len(texts) and n >= _MOSTLY * named.total() else ""
 
 
 def script(text: str) -> str:
@@ -77,20 +87,23 @@ def script(text: str) -> str:
 
 def language(text: str) -> str:
     """The language of `text` by its commonest words; '' where it is short or in doubt."""
-    words = text.lower().split()
-    if len(words) < _WORDS_NEEDED:
+    if text.count(" ") < _WORDS_NEEDED - 1:
         return ""
-    counts = {name: sum(word in held for word in words) for name, held in _SETS.items()}
+    words = set(text.lower().split())
+    if len(_ALL & words) < 3:
+        return ""
+    counts = {name: len(held & words) for name, held in _SETS.items()}
     first, second = sorted(counts, key=lambda name: -counts[name])[:2]
-    sure = counts[first] >= max(3, 0.15 * len(words)) and counts[first] >= 2 * counts[second]
+    sure = counts[first] >= max(3, 0.12 * len(words)) and counts[first] >= 2 * counts[second]
     return first if sure else ""
 
 
 def _natural(name: str, most: str, text: str) -> bool:
-    """Whether the input is in the language of its output, and not in that of most outputs."""
+    """Whether the input gives reason for its output's language; in doubt where `most` is none."""
     if name in _SCRIPTS:
-        return script(text) == name
-    return language(text[:2000]) == name
+        return script(text[:2000]) == name
+    of_input = language(text[:2000])
+    return of_input == name or (not most and not of_input)
 
 
 def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.audit.costs import by_share, counted, have
 from probes.audit.field_drift import Signature, drift, signature
@@ -57,8 +57,9 @@ _FINAL = Dimension(
     "final answer", "Give the final answer after the same sign in every row.", factors=(0.5, 0, 1.2)
 )
 _SENTENCE = Dimension(
-    "sentences", "Answer all rows in whole sentences, or none.", _MOSTLY, (0.6, 0.1, 1.2)
+    "sentences", "Answer all rows in whole sentences, or none.", 0.8, (0.6, 0.1, 1.2)
 )
+_LABELS = replace(_SENTENCE, fix="Write the label alone in every row.", above=0.5)
 _TRUTH = Dimension("yes and no", "Use one pair of words for yes and no.", factors=(1, 0.5, 1.5))
 _DATES = Dimension("dates", "Write dates in one way, best 2024-01-31.")
 _STYLE_FIXES = {
@@ -139,7 +140,7 @@ def _mixed_texts(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         kinds = _grouped(
             texts, lambda at: "sentences" if is_sentence(outputs[at]) else "words or phrases"
         )
-        yield from _maybe(_mixed(sheet, _SENTENCE, kinds))
+        yield from _maybe(_mixed(sheet, _LABELS if sheet.labelled else _SENTENCE, kinds))
     yield from _numbers(sheet, finals)
     for dimension, style in ((_DATES, date_style), (_TRUTH, truth_style)):
         groups: dict[str, list[int]] = defaultdict(list)

@@ -55,7 +55,7 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
 def _around(sheet: Sheet, at: int, common: dict[str, str]) -> tuple[str, str] | None:
     """The wrapper of an output, where one would not be natural for the task."""
     text = sheet.entries[at].output
-    if folded(text) in common and text.strip() == common[folded(text)]:
+    if common and len(text) <= 100 and common.get(folded(text)) == text.strip():
         return None
     found = wrapper(text)
     free = sheet.task_type in ("generation", "summarization", "synthetic-data", "code")
@@ -85,7 +85,7 @@ def _common_values(sheet: Sheet, texts: Sequence[int]) -> dict[str, str]:
     for text, n in counts.most_common():
         if n < least:
             break
-        if wrapper(text) is None:
+        if wrapper(text) is None and not says_it(text):
             common.setdefault(folded(text), text)
     return common
 

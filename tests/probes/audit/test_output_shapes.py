@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probes.audit.output_forms import container, date_style, number_style, wrapper
+from probes.audit.output_shapes import check
+from probes.audit.records import Found
+from probes.audit.sheet import Entry, Sheet
+from probes.pocket.tasks import TASKS, drawn
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+LABELS = ["card_arrival", "card_lost", "top_up", "exchange_rate", "pin_blocked"]
+WORDS = ["red", "Paris", "a large dog", "42 miles", "May 2013", "the Treaty of Rome", "two", "NASA"]
+
+
+def sheet(pairs: list[tuple[str, str]], task: str, metric: str) -> Sheet:
+    entries = [Entry(i, o, n, "train", "train") for n, (i, o) in enumerate(pairs, 1)]
+    return Sheet(entries, task, metric)  # type: ignore[arg-type]
+
+
+def planted(
+    outputs: list[str], change: Callable[[str], str], task: str, metric: str
+) -> tuple[list[Found], list[int]]:
+    """Findings where every 17th output is changed, and the rows that were."""
+    rows = list(range(3, len(outputs), 17))
+    changed = [change(o) if at in rows else o for at, o in enumerate(outputs)]
+    pairs = [(f"What is the case of number {at}?", o) for at, o in enumerate(changed)]
+    return list(check(sheet(pairs, task, metric))), rows
+
+
+def labels(n: int = 200) -> list[str]:
+    return [LABELS[at * at % 5] for at in range(n)]
+
+
+def objects(n: int = 200) -> list[str]:
+    return [json.dumps({"name": f"N{at}", "count": str(at)}) for at in range(n)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [str.upper, str.title, lambda o: o + ".", lambda o: o.replace("_", " "), lambda o: f"'{o}'"],
+)
+def test_spellings_of_one_label_are_unified(change: Callable[[str], str]) -> None:
+    found, rows = planted(labels(), change, "classification", "accuracy")
+    kinds = {each.kind: each for each in found}
+    assert sorted(kinds["label-variants"].rows) == rows
+    remedy = kinds["label-variants"].remedy
+    assert remedy is not None and [remedy.outputs[at] for at in rows] == [
+        labels()[at] for at in rows
+    ]
+
+
+def test_labels_that_differ_in_a_sign_are_two_labels() -> None:
+    outputs = ["C", "C++", "C#", "-1", "1"] * 20
+    assert not list(check(sheet([("x", o) for o in outputs], "classification", "accuracy")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda o: f"The answer is {o}.",
+        lambda o: f"Label: {o}",
+        lambda o: f"This is {o}",
+        lambda o: f"**{o}**",
+    ],
+)
+def test_words_around_a_label_are_taken_off(change: Callable[[str], str]) -> None:
+    found, rows = planted(labels(), change, "classification", "accuracy")
+    kinds = {each.kind: each for each in found}
+    one = kinds.get("wrapped-outputs") or kinds["label-variants"]
+    assert sorted(one.rows) == rows and one.remedy is not None
+    assert all(one.remedy.outputs[at] == labels()[at] for at in rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda o: o.replace('"name"', '"Name"'), "mixed-fields"),
+        (lambda o: json.dumps({"name": json.loads(o)["name"]}), "mixed-fields"),
+        (lambda o: o.replace("}", ', "note": "x"}'), "mixed-fields"),
+        (lambda o: json.dumps({**json.loads(o), "count": 7}), "mixed-types"),
+        (lambda o: o[:-2], "invalid-outputs"),
+        (lambda o: f"```json\n{o}\n```", "invalid-outputs"),
+        (lambda o: "none", "invalid-outputs"),
+        (lambda o: "  ", "empty-output"),
+    ],
+)
+def test_json_outputs_of_another_make(change: Callable[[str], str], kind: str) -> None:
+    found, rows = planted(objects(), change, "extraction", "json_fields")
+    assert sorted({each.kind: each for each in found}[kind].rows) == rows
+
+
+def test_a_code_fence_around_json_is_taken_off() -> None:
+    found, rows = planted(objects(), lambda o: f"```json\n{o}\n```", "extraction", "json_fields")
+    outputs = {at: o for each in found if each.remedy for at, o in each.remedy.outputs.items()}
+    assert outputs == {at: objects()[at] for at in rows}
+
+
+def test_optional_fields_and_nulls_are_no_drift() -> None:
+    outputs = [
+        json.dumps({"a": at, **({"b": None if at % 3 else 1.5} if at % 4 else {})})
+        for at in range(100)
+    ]
+    assert not list(check(sheet([("x", o) for o in outputs], "extraction", "json_fields")))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda o: o.replace("#### ", "So "), "mixed-outputs"),
+        (lambda o: o.split("#### ")[1], "mixed-outputs"),
+        (lambda o: "I cannot say.", "invalid-outputs"),
+    ],
+)
+def test_steps_without_the_sign_of_the_others(change: Callable[[str], str], kind: str) -> None:
+    outputs = [
+        f"We add {at} and then {at} to get the sum of both.\n#### {2 * at}" for at in range(99)
+    ]
+    found, rows = planted(outputs, change, "reasoning", "numeric")
+    assert sorted({each.kind: each for each in found}[kind].rows) == rows
+
+
+@pytest.mark.parametrize("change", [lambda o: o + " km", lambda o: "$" + o, lambda o: o + ".0"])
+def test_numbers_in_another_style(change: Callable[[str], str]) -> None:
+    found, rows = planted([str(at) for at in range(100)], change, "reasoning", "numeric")
+    assert sorted({each.kind: each for each in found}["mixed-outputs"].rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda o: f"According to the text the right one is {o} in this case.", "mixed-outputs"),
+        (lambda o: json.dumps({"answer": o}), "mixed-outputs"),
+        (lambda o: f"The answer is {o}", "wrapped-outputs"),
+        (lambda o: o + "\n", "padded-outputs"),
+        (lambda o: "не указано в тексте", "mixed-languages"),
+    ],
+)
+def test_answers_in_another_form_than_phrases(change: Callable[[str], str], kind: str) -> None:
+    outputs = [f"{WORDS[at % 8]} {at}" for at in range(200)]
+    found, rows = planted(outputs, change, "qa", "token_f1")
+    assert [each.kind for each in found] == [kind] and sorted(found[0].rows) == rows
+
+
+def test_a_call_among_calls_of_another_syntax() -> None:
+    calls = [f'find(name="x", k={at})' for at in range(100)]
+    other = json.dumps({"name": "find", "arguments": {"k": 1}})
+    found, rows = planted(calls, lambda o: other, "function-calling", "function_call")
+    assert [each.kind for each in found] == ["mixed-outputs"] and sorted(found[0].rows) == rows
+    found, rows = planted(calls, lambda o: o[:-1], "function-calling", "function_call")
+    assert sorted({each.kind: each for each in found}["invalid-outputs"].rows) == rows
+
+
+def test_free_text_may_take_any_form() -> None:
+    outputs = [
+        "Sure.",
+        '{"a": 1}',
+        "```py\nx\n```",
+        "The answer is 5",
+        "No",
+        "A long one. Yes.",
+    ] * 20
+    assert not list(check(sheet([("x", o) for o in outputs], "generation", "rouge_l")))
+
+
+def test_the_small_readings() -> None:
+    assert container('{"name": "f", "arguments": {}}')[0] == "JSON call"
+    assert container("Panthers (NFL)")[0] == "text" and container("f(x=1)")[0] == "Python call"
+    assert wrapper("Final answer: 12.") == ("The answer is …", "12")
+    assert wrapper("The answering machine is on") is None
+    assert number_style("1,000") == {"thousands": "1,000", "unit": "5", "whole numbers": "5"}
+    assert number_style("two") is None and number_style("1349 of them all were sold out") is None
+    assert date_style("2024-05-06") != date_style("May 6, 2024") is not None
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_no_false_alarm_on_the_pocket_tasks(task: object) -> None:
+    rows = drawn(task, 1, 300)  # type: ignore[arg-type]
+    pairs = [(row.input, row.output) for row in rows]
+    assert not list(check(sheet(pairs, task.task_type, task.metric)))  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data are not beside the repository")
+def test_no_false_alarm_on_real_answers() -> None:
+    with (DATA / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
+        pairs = [(row["text"], row["category"]) for row in csv.DictReader(file)]
+    assert not list(check(sheet(pairs, "classification", "accuracy")))
+    articles = json.loads((DATA / "xquad_en" / "xquad.en.json").read_text(encoding="utf-8"))["data"]
+    questions = [q for a in articles for p in a["paragraphs"] for q in p["qas"]]
+    pairs = [(q["question"], q["answers"][0]["text"]) for q in questions]
+    assert not list(check(sheet(pairs, "qa", "token_f1")))
