@@ -18,13 +18,15 @@ _TOKEN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
     r"|end_of_text|endoftext|endofprompt|user|assistant|system|end|python_tag|pad|tool_call|message"
     r"|start|channel|return|[A-Z_]{3,30}_TOKEN)\|>"
-    r"|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^\s*<s>(?![^<]*</s>\s*\S)|</s>\s*$"
+    r"|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^\s*<s>(?![^<]*</s>\s{0,20}\S)|</s>(?=\s{0,20}$)"
     r"|(?m:^### (?:Response|Instruction|Input|Human|Assistant|User|System)\b:?)"
 )
 _SPEAKERS = re.compile(r"(?m)^(Human|User|USER|Assistant|ASSISTANT|AI|Bot):")
-_LAST = re.compile(
-    r"(?:\s*(?:<\|(?:im_end|eot_id|end_of_text|endoftext|end|return)\|>|</s>|<end_of_turn>))+\s*$"
+_LAST = (
+    *("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<|return|>"),
+    *("</s>", "<end_of_turn>"),
 )
+"""Marks that only end a text."""
 _MOSTLY = 0.8
 _CHUNK = 64
 
@@ -54,7 +56,7 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
             for place, names in inside.items():
                 counts.update(set(names))
                 places[place] += bool(names)
-            clean = _LAST.sub("", row.output)
+            clean = _without_end_marks(row.output)
             if clean != row.output and clean.strip() and not tokens_in(clean):
                 outputs[at] = clean
     if not rows:
@@ -90,6 +92,15 @@ def tokens_in(text: str) -> list[str]:
     if speakers & {"Human", "User", "USER"} and speakers & {"Assistant", "ASSISTANT", "AI", "Bot"}:
         found.append("Human: … Assistant:")
     return found
+
+
+def _without_end_marks(text: str) -> str:
+    bare = text.rstrip()
+    while bare.endswith(_LAST):
+        mark = next(mark for mark in _LAST if bare.endswith(mark))
+        bare = bare[: -len(mark)].rstrip()
+        text = bare
+    return text
 
 
 def _worth(sheet: Sheet) -> Iterator[int]:

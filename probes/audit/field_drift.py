@@ -61,8 +61,7 @@ def _fields(
     usual, most = sets.most_common(1)[0]
     core = {name for name, count in present.items() if count >= _ALWAYS * n}
     rare = {name for name, count in present.items() if count < _RARE * n}
-    odd: list[Signature] = []
-    renames = _renames(sets, n)
+    odd, renames = [], _renames(sets, n)
     core |= {old for old, _ in renames}
     rare |= {new for _, new in renames}
     for each in rows:
@@ -74,7 +73,7 @@ def _fields(
         return
     missing = Counter(name for each in odd for name in core - {name for name, _ in each})
     extra = Counter(name for each in odd for name, _ in each if name in rare)
-    places = [at for each in sorted(odd, key=lambda each: sizes[each]) for at in rows[each]]
+    places = [at for each in sorted(odd, key=sizes.__getitem__) for at in rows[each]]
     yield Found(
         kind="mixed-fields",
         text=f"{counted(len(places), of)} {have(len(places))} other fields than the rest"

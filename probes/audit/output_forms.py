@@ -12,7 +12,7 @@ BROKEN = "broken JSON"
 FENCED = "code fence"
 TEXT = "text"
 
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```", re.DOTALL)
+_FENCE = re.compile(r"```[\w+-]{0,30}[ \t]{0,4}\n?(.*?)\n?[ \t]{0,4}```", re.DOTALL)
 _CALL = re.compile(r"[A-Za-z_][\w.]*\((?:\s*\)|\s*[A-Za-z_]\w*\s*=|[\"'\d\[{-])")
 _JSON_START = re.compile(r"\{\s*[\"'}]|\[\s*[\[{\"'\d\]]")
 _XML = re.compile(r"<([A-Za-z][\w-]{0,40})[^<>]{0,200}>.*</\1>", re.DOTALL)

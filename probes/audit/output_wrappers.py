@@ -8,22 +8,29 @@ from collections.abc import Iterator, Sequence
 from probes.audit.costs import by_share, counted, have
 from probes.audit.label_spellings import folded
 from probes.audit.output_forms import final_style, says_it, wrapper
+from probes.audit.output_frames import Frame, framed, recurring
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
+from probes.sinks import one_line
 
 _USUAL = 0.4
 """From this share on a wrapper is the form of the task, and its absence the exception."""
+_FREE = ("generation", "summarization", "synthetic-data", "code")
 _MARKS = ("quotes", "bold", "\\boxed{…}")
 
 
 def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     """Kind wrapped-outputs: rows with a wrapper where most have none."""
-    common = _common_values(sheet, texts)
+    free = sheet.task_type in _FREE
+    frames = set() if free else recurring([sheet.entries[at].output for at in texts])
+    common = {} if free else _common_values(sheet, texts, frames)
     groups: dict[str, list[int]] = defaultdict(list)
     outputs: dict[int, str] = {}
     for at in texts:
         text = sheet.entries[at].output
         around = _around(sheet, at, common)
+        if around is None and frames:
+            around = _framed(sheet, text, common, frames)
         if around is None:
             continue
         name, inner = around
@@ -58,7 +65,7 @@ def _around(sheet: Sheet, at: int, common: dict[str, str]) -> tuple[str, str] | 
     if common and len(text) <= 100 and common.get(folded(text)) == text.strip():
         return None
     found = wrapper(text)
-    free = sheet.task_type in ("generation", "summarization", "synthetic-data", "code")
+    free = sheet.task_type in _FREE
     if found is not None:
         name, inner = found
         if name in _MARKS:
@@ -75,10 +82,21 @@ def _around(sheet: Sheet, at: int, common: dict[str, str]) -> tuple[str, str] | 
     return None
 
 
-def _common_values(sheet: Sheet, texts: Sequence[int]) -> dict[str, str]:
+def _framed(
+    sheet: Sheet, text: str, common: dict[str, str], frames: set[Frame]
+) -> tuple[str, str] | None:
+    """A frame that comes back; around a label where outputs are labels."""
+    if folded(text) in common:
+        return None
+    found = framed(text, frames)
+    if found is None or (sheet.labelled and folded(found[1]) not in common):
+        return None
+    (place, words), inner = found
+    return f"{one_line(words, 30)!r} {place}", inner
+
+
+def _common_values(sheet: Sheet, texts: Sequence[int], frames: set[Frame]) -> dict[str, str]:
     """Outputs that come often, by their folded form: the labels, written as most are."""
-    if sheet.task_type in ("generation", "summarization", "synthetic-data", "code"):
-        return {}
     counts = Counter(text for at in texts if len(text := sheet.entries[at].output.strip()) <= 80)
     least = max(2, len(texts) // 2000)
     common: dict[str, str] = {}
@@ -86,7 +104,10 @@ def _common_values(sheet: Sheet, texts: Sequence[int]) -> dict[str, str]:
         if n < least:
             break
         if wrapper(text) is None and not says_it(text):
-            common.setdefault(folded(text), text)
+            # a label in a frame is rarer than the label
+            found = framed(text, frames) if frames else None
+            if found is None or common.get(folded(found[1])) is None:
+                common.setdefault(folded(text), text)
     return common
 
 

@@ -16,9 +16,11 @@ _EMAIL = re.compile(
 _RESERVED = re.compile(r"(?i)@(?:[\w-]+\.)*(?:example\.(?:com|org|net)|[\w-]+\.(?:test|invalid))$")
 _PHONE = re.compile(
     r"(?<![\w.+,/-])(?<!\d )(?:"
-    r"(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"  # +44 20…
+    r"(?:\+|00(?=[1-9]\d{0,2}[ .-]))[1-9]\d{0,2}[ .-]?"  # +44 20 7946…, 0049 171…
+    r"(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"
     r"|\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]\d{4}"  # (212) 555-1234
     r"|(?:1[ .-])?[2-9]\d{2}([.-])[2-9]\d{2}\1\d{4}"  # 212-555-1234
+    r"|\(0\d{1,4}\) ?\d{3,4}[ -]\d{3,4}"  # (03) 9555 1234
     r"|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}"  # 020 7946 0958
     r"|0[1-9](?:[ .]\d{2}){4}"  # 06 12 34 56 78
     r"|0\d{2,4}/\d{5,8}"  # 030/1234567
@@ -58,20 +60,33 @@ _SECRETS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
         re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})"),
     ),
     "API key": (
-        ("sk-", "sk_live_", "rk_live_", "AIza", "hf_", "glpat-", "xox"),
+        ("sk-", "sk_live_", "rk_live_", "AIza", "hf_", "glpat-", "xox", "npm_", "SG."),
         re.compile(
             r"\b(?:sk-(?=[\w-]*\d)[\w-]{20,}|[sr]k_live_\w{16,}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,}"
-            r"|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})"
+            r"|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|npm_[A-Za-z0-9]{36}|SG\.[\w-]{20,}\.[\w-]{20,})"
         ),
     ),
     "private key": (("PRIVATE KEY",), re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY")),
     "JSON web token": (("eyJ",), re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")),
     "password in a URL": (("://",), re.compile(r"://[^\s/:@]{1,80}:[^\s/:@]{3,80}@[\w.-]+")),
     "password": (
-        ("assw", "ASSW", "ecret", "ECRET", "pi_key", "PI_KEY", "pikey", "pi-key"),
+        (
+            "assw",
+            "ASSW",
+            "pwd",
+            "PWD",
+            "ccess_key",
+            "CCESS_KEY",
+            "ecret",
+            "ECRET",
+            "pi_key",
+            "PI_KEY",
+            "pikey",
+            "pi-key",
+        ),
         re.compile(
-            r"(?i)\b(?:password|passwd|secret(?:[_-]?key)?|api[_-]?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
-            r"(?=[^\s\"',;]*\d)(?=[^\s\"',;]*[A-Za-z])[^\s\"',;<>{}()]{8,}"
+            r"(?i)(?:\b|_)(?:password|passwd|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
+            r"(?=[^\s\"',;]{0,99}\d)(?=[^\s\"',;]{0,99}[A-Za-z])[^\s\"',;<>{}()]{8,200}"
         ),
     ),
 }

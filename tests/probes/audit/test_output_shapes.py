@@ -134,7 +134,10 @@ def test_numbers_in_another_style(change: Callable[[str], str]) -> None:
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        (lambda o: f"According to the text the right one is {o} in this case.", "mixed-outputs"),
+        (lambda o: f"According to the text the right one is {o} in this case.", "wrapped-outputs"),
+        (lambda o: f"{o} is the answer", "wrapped-outputs"),
+        (lambda o: f"-> {o}", "wrapped-outputs"),
+        (lambda o: "Nobody really knows what it was or might be.", "mixed-outputs"),
         (lambda o: json.dumps({"answer": o}), "mixed-outputs"),
         (lambda o: f"The answer is {o}", "wrapped-outputs"),
         (lambda o: o + "\n", "padded-outputs"),
