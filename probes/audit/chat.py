@@ -13,7 +13,18 @@ from probes.audit.sheet import Entry, Sheet
 from probes.audit.too_long import too_long
 from probes.sinks import one_line
 
-_TRIGGERS = ("<|", "INST]", "_of_turn>", "<s>", "</s>", "SYS>>", "### ", "ssistant:", "ASSISTANT:")
+_HEADINGS = ("### R", "### I", "### H", "### A", "### U", "### S")
+_TRIGGERS = (
+    "<|",
+    "INST]",
+    "_of_turn>",
+    "<s>",
+    "</s>",
+    "SYS>>",
+    "ssistant:",
+    "ASSISTANT:",
+    *_HEADINGS,
+)
 _TOKEN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
     r"|end_of_text|endoftext|endofprompt|user|assistant|system|end|python_tag|pad|tool_call|message"
