@@ -62,6 +62,15 @@ def test_rows_of_the_test_file_are_dropped_elsewhere() -> None:
     assert sum(lost) == 20
 
 
+def test_one_wording_with_one_answer_stays_on_one_side() -> None:
+    test = [example(f"Question: {number}!", f"label {number % 5}") for number in range(20)]
+    test += [example(f"question - {number}", f"label {number % 5}") for number in range(20, 40)]
+    test += [example(f"(question {number})", "another label") for number in range(40, 60)]
+    splits = split_examples(many(range(200)), test)
+    kept = {each.item.text for each in (*splits.train, *splits.dev)}
+    assert kept == {f"question {number}" for number in range(20, 200)}
+
+
 def test_groups_stay_together_and_their_inputs_apart() -> None:
     rows = [example(f"question {n % 150}", "x", f"group {n % 61}") for n in range(400)]
     splits = split_examples(rows, None)
