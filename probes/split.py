@@ -126,7 +126,7 @@ def _apart(
     ]
     if len(kept) < len(rows):
         lost = _rows(len(rows) - len(kept))
-        notes.append(f"left out of {name}: {lost}, with an input or group of {other}")
+        notes.append(f"left out of {name}: {lost}, with an input, a wording or a group of {other}")
     return kept
 
 

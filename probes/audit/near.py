@@ -31,9 +31,9 @@ MAX_CHARS = 20_000
 TEMPLATE_SHARE = 0.5
 """What stands in more than this share of the texts is their template, and is left out."""
 MIN_TEMPLATE_TEXTS = 20
-NEIGHBOURS = 32
+NEIGHBOURS = 16
 """How many of those that share a rare member a text is compared with."""
-MAX_CANDIDATES = 48_000_000
+MAX_CANDIDATES = 32_000_000
 """Room for them; texts that share more are compared with fewer neighbours each."""
 BLOCK = 20_000
 """Texts at once; at most 65,536."""

@@ -12,13 +12,14 @@ the same question where they have the same answer and
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from probes.audit.near import LIKENESS, SHORT_LIKENESS, grouped, likeness, near_pairs
+from probes.audit.near import LIKENESS, SHORT_LIKENESS, Ints, grouped, likeness, near_pairs
 from probes.data import signs, wording
 from probes.retrieval import words
 
@@ -37,6 +38,8 @@ FEW_PAIRS = 20
 """With fewer that differ in one way, all near pairs of the data are judged together."""
 ENOUGH_AGREEMENT = 2 / 3
 """In banking77 .94, in rows made from templates 0 to .1, where wordings are near at all."""
+N_SAMPLED, MAX_JUDGED = 20_000, 1_000_000
+"""Of many near pairs some are judged first: templates give millions, and no harmless difference."""
 MIN_TYPO_LETTERS = 5
 
 
@@ -85,9 +88,35 @@ def questions(texts: Sequence[str], outputs: Sequence[str]) -> Questions:
         answers[number].add(output)
     chance = sum((n / len(outputs)) ** 2 for n in Counter(outputs).values())
     different = [texts[row] for row in firsts]
-    near, kinds = [], []
-    for one, other in near_pairs(different).tolist():
-        kind = difference(different[one], different[other])
+    near = near_pairs(different)
+    if len(near) > 2 * N_SAMPLED:
+        _, agreement = _judged(_sampled(near, different, N_SAMPLED), different, answers, chance)
+        if not any(each.harmless for each in agreement.values()):
+            return Questions(of_row, [], agreement)
+    near = _sampled(near, different, MAX_JUDGED)
+    return Questions(of_row, *_judged(near, different, answers, chance))
+
+
+def _sampled(pairs: Ints, texts: Sequence[str], n: int) -> Ints:
+    """At most `n` of the pairs, those whose texts hash lowest."""
+    import numpy as np
+
+    if len(pairs) <= n:
+        return pairs
+    digests = (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
+    codes = np.fromiter(digests, dtype=np.uint32, count=len(texts))
+    mixed = (codes[pairs[:, 0]] ^ codes[pairs[:, 1]]) * np.uint32(0x9E3779B1)
+    return pairs[np.argsort(mixed, kind="stable")[:n]]
+
+
+def _judged(
+    pairs: Ints, texts: Sequence[str], answers: Mapping[int, set[str]], chance: float
+) -> tuple[list[tuple[int, int]], dict[Difference, Agreement]]:
+    """The pairs that may ask the same, and what speaks for it."""
+    near: list[tuple[int, int]] = []
+    kinds: list[Difference] = []
+    for one, other in pairs.tolist():
+        kind = difference(texts[one], texts[other])
         if kind is not None:
             near.append((one, other))
             kinds.append(kind)
@@ -98,7 +127,7 @@ def questions(texts: Sequence[str], outputs: Sequence[str]) -> Questions:
         for pair, kind, agree in zip(near, kinds, same, strict=True)
         if agree and kind in agreement and agreement[kind].harmless
     ]
-    return Questions(of_row, kept, agreement)
+    return kept, agreement
 
 
 def _agreements(
