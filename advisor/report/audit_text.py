@@ -26,8 +26,8 @@ def grouped(findings: Sequence[AuditFinding]) -> Iterator[tuple[str, list[AuditF
 
 
 def points(effect: Effect) -> str:
-    """An effect in words; '' where it has no size."""
-    if effect.points <= 0:
+    """An effect in words; '' where it has no size, or where it is people who are hurt."""
+    if effect.points <= 0 or effect.on == "safety":
         return ""
     return f"about {effect.points:.1f} points [{effect.low:.1f}, {effect.high:.1f}]"
 

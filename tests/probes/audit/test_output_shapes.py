@@ -87,7 +87,6 @@ def test_words_around_a_label_are_taken_off(change: Callable[[str], str]) -> Non
         (lambda o: o[:-2], "invalid-outputs"),
         (lambda o: f"```json\n{o}\n```", "invalid-outputs"),
         (lambda o: "none", "invalid-outputs"),
-        (lambda o: "  ", "empty-output"),
     ],
 )
 def test_json_outputs_of_another_make(change: Callable[[str], str], kind: str) -> None:
