@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 Frame = tuple[str, str]
@@ -24,6 +24,7 @@ _MARK_AFTER = re.compile(
     r"[\s\S]*)$",
     re.IGNORECASE,
 )
+_MARKS = re.compile(r"[^\w\s]")
 _PAIRS = {"(": ")", "[": "]", "<": ">", "{": "}"}
 _TELLING = frozenset(
     re.findall(
@@ -95,3 +96,48 @@ def framed(text: str, frames: set[Frame]) -> tuple[Frame, str] | None:
 
 def _is_words(frame: Frame) -> bool:
     return " " in frame[1] and frame[1][-1] not in ":=)-"
+
+
+def around_labels(counts: Counter[str]) -> dict[str, tuple[str, str]]:
+    """Texts that are a label in a frame, with the frame and the label.
+
+    A frame stands around three labels and a twentieth of them at least, each three times as common
+    without it. A single word without a mark is none: `urgent billing` may be a label of its own.
+    """
+    by_words: dict[tuple[str, ...], str] = {}
+    for text, n in counts.most_common():
+        if n > 1 and (words := _words(text)) and any(map(str.isalpha, text)):
+            by_words.setdefault(words, text)
+    frames: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for text, n in counts.items():
+        found = _label_within(text, by_words) if len(text) <= _LONGEST else None
+        if found and counts[found[1]] >= 3 * n:
+            frames[found[0]].append((text, found[1]))
+    least = max(3, len(by_words) / 20)
+    return {
+        text: (frame, label)
+        for frame, held in frames.items()
+        if len({label for _, label in held}) >= least
+        for text, label in held
+    }
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def _label_within(text: str, by_words: dict[tuple[str, ...], str]) -> tuple[str, str] | None:
+    """The frame in `text` and the longest label inside it."""
+    words = _words(text)
+    if not 1 <= len(words) <= 30:
+        return None
+    for length in range(min(len(words), 10), 0, -1):
+        for start in range(len(words) - length + 1):
+            label = by_words.get(words[start : start + length])
+            if label is None or label == text:
+                continue
+            before, after = words[:start], words[start + length :]
+            marked = len(_MARKS.findall(text)) > len(_MARKS.findall(label))
+            if marked or len(before) + len(after) > 1:
+                return " ".join((*before, "…", *after)), label
+    return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from probes.audit.costs import by_share, counted, have
 from probes.audit.label_spellings import folded
 from probes.audit.output_forms import final_style, says_it, wrapper
-from probes.audit.output_frames import Frame, framed, recurring
+from probes.audit.output_frames import Frame, around_labels, framed, recurring
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
 from probes.sinks import one_line
@@ -24,11 +24,13 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     free = sheet.task_type in _FREE
     frames = set() if free else recurring([sheet.entries[at].output for at in texts])
     common = {} if free else _common_values(sheet, texts, frames)
+    inside = {} if free else _inside(sheet, texts)
     groups: dict[str, list[int]] = defaultdict(list)
     outputs: dict[int, str] = {}
     for at in texts:
         text = sheet.entries[at].output
-        around = _around(sheet, at, common)
+        known = _around(sheet, at, common)
+        around = known or inside.get(text.strip())
         if around is None and frames:
             around = _framed(sheet, text, common, frames)
         if around is None:
@@ -36,7 +38,7 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         name, inner = around
         groups[name].append(at)
         label = common.get(folded(inner)) or common.get(folded(_without_article(inner)))
-        if label is not None and label != text.strip():
+        if known and label is not None and label != text.strip():
             outputs[at] = label
     n = sum(map(len, groups.values()))
     of = len(texts)
@@ -50,7 +52,7 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         f" {shown}.",
         rows=[at for name in names for at in groups[name]],
         of=of,
-        fix="Leave the answer alone in every row.",
+        fix="Leave the answer alone in every row, unless these are answers of their own.",
         effect=by_share(
             n, of, "model", "a strict reader takes the whole output; not measured", (0.9, 0.3, 1.3)
         ),
@@ -80,6 +82,18 @@ def _around(sheet: Sheet, at: int, common: dict[str, str]) -> tuple[str, str] | 
         inner = _last_common(text, common)
         return ("This is …", inner) if inner else None
     return None
+
+
+def _inside(sheet: Sheet, texts: Sequence[int]) -> dict[str, tuple[str, str]]:
+    """Outputs that are a label in a frame, where outputs are drawn from a set of few."""
+    counts = Counter(sheet.entries[at].output.strip() for at in texts)
+    if len(counts) > len(texts) / 3:
+        return {}
+    return {
+        text: (one_line(frame, 40), label)
+        for text, (frame, label) in around_labels(counts).items()
+        if folded(text) != folded(label)
+    }
 
 
 def _framed(

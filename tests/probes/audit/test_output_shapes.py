@@ -196,3 +196,13 @@ def test_no_false_alarm_on_real_answers() -> None:
     questions = [q for a in articles for p in a["paragraphs"] for q in p["qas"]]
     pairs = [(q["question"], q["answers"][0]["text"]) for q in questions]
     assert not list(check(sheet(pairs, "qa", "token_f1")))
+
+
+def test_frames_that_nobody_listed_are_learnt_but_compound_labels_stay() -> None:
+    found, rows = planted(
+        labels(400), lambda o: f"{o} [done, checked]", "classification", "accuracy"
+    )
+    assert [each.kind for each in found] == ["wrapped-outputs"] and sorted(found[0].rows) == rows
+    assert found[0].remedy is None
+    found, _ = planted(labels(400), lambda o: f"urgent_{o}", "classification", "accuracy")
+    assert not found
