@@ -1,0 +1,257 @@
+"""The share of wrong labels with its interval, the ceiling that it sets, and the suspect rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.audit.noise_model import (
+    Fit,
+    Floats,
+    HeldOut,
+    Ints,
+    Labels,
+    features,
+    fitted,
+    folds_of,
+    plain,
+    softmax,
+)
+from probes.audit.records import NotChecked
+from probes.records import Estimate
+
+MIN_ROWS, MIN_PER_LABEL = 100, 5
+_GRID = tuple(float(each) for each in np.geomspace(0.7, 24, 8))
+_NEAR = 1.92
+"""Half the 95 % quantile of chi-squared with one degree of freedom: fits whose log-likelihood is
+that close to the best cannot be told from it (Wilks 1938)."""
+_LARGE = 200_000
+"""Rows times labels above which the search is cut short, to keep to its time."""
+_TOLD = 10
+"""Nats below which the texts hardly tell the labels: they may as well be drawn by lot."""
+_CLEAR = 0.3
+"""Nats a label below which no two labels can be mixed half and half: that costs 0.69."""
+_MODEL_SD = 0.004
+"""What the estimate is off by beyond sampling: see results/benchmarks/label_noise.md."""
+BASIS = "noise-transition model out of fold; profile likelihood, bootstrap(rows), model"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How wrong the labels look."""
+
+    rate: Estimate
+    """Share of the rows whose label is wrong."""
+    ceiling: Estimate
+    """Accuracy of a model that is always right, scored against these labels."""
+    identified: bool
+    """False where the data cannot tell the rate to within 15 points either way."""
+    suspects: tuple[tuple[int, float], ...]
+    """(position in the texts, probability that its label is wrong), the surest first, all those
+    with a probability of at least one half."""
+    labels: tuple[str, ...]
+    """The labels that were looked at, in the order of `transitions`."""
+    transitions: tuple[tuple[float, ...], ...]
+    """By true label, the share of its rows that has each label."""
+    shares: tuple[float, ...]
+    """How often each label is the true one."""
+
+
+@dataclass(frozen=True)
+class _Solution:
+    scores: Floats
+    fit: Fit
+
+
+def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
+    """Estimate the noise of `labels`; deterministic.
+
+    Assumes that labels were changed without regard to the text given its true label, and that no
+    label is more often wrong in one particular way than right. Texts that their labels genuinely
+    share look like noise: no model can tell them apart either. NotChecked where there are fewer
+    than 100 rows of labels that have 5 rows each, or one such label only.
+    """
+    names, kept, codes = _usable(labels)
+    known = Labels(codes, len(names))
+    chosen = [texts[at] for at in kept]
+    try:
+        seen = features(chosen)
+    except ValueError as error:
+        raise NotChecked("the texts have too few words in common") from error
+    solutions = _solutions(seen, known, chosen)
+    best = max(solutions, key=lambda each: each.fit.loglik)
+    rate, low, high = _interval(solutions, best, known)
+    wrong = 1 - best.fit.posterior[known.rows, known.codes]
+    ranked = np.argsort(-wrong, kind="stable")
+    suspects = tuple((kept[at], float(wrong[at])) for at in ranked if wrong[at] >= 0.5)
+    n = known.n
+    return Noise(
+        rate=Estimate(value=rate, low=low, high=high, n=n, basis=BASIS),
+        ceiling=Estimate(value=1 - rate, low=1 - high, high=1 - low, n=n, basis=BASIS),
+        identified=high - low <= 0.3,
+        suspects=suspects,
+        labels=tuple(names),
+        transitions=tuple(tuple(map(float, row)) for row in best.fit.transitions),
+        shares=tuple(map(float, best.fit.posterior.mean(axis=0))),
+    )
+
+
+def _usable(labels: Sequence[str]) -> tuple[list[str], list[int], Ints]:
+    """Labels of enough rows, the positions of those rows, and their codes."""
+    counts: dict[str, int] = {}
+    for label in labels:
+        counts[label] = counts.get(label, 0) + 1
+    names = sorted(label for label, count in counts.items() if count >= MIN_PER_LABEL)
+    code = {name: number for number, name in enumerate(names)}
+    kept = [at for at, label in enumerate(labels) if label in code]
+    if len(names) < 2:
+        raise NotChecked(f"fewer than two labels have {MIN_PER_LABEL} rows")
+    if len(kept) < MIN_ROWS:
+        raise NotChecked(f"{len(kept)} rows of labels that have {MIN_PER_LABEL}: too few")
+    return names, kept, np.array([code[labels[at]] for at in kept], dtype=np.intp)
+
+
+# ------------------------------------------------- the search
+
+
+def _solutions(seen: Floats, labels: Labels, texts: Sequence[str]) -> list[_Solution]:
+    """The best fit at each shrinkage and deal of folds that was tried."""
+    large = labels.n * labels.k > _LARGE
+    folds = folds_of(texts, 0)
+    first = _climb(seen, labels, folds, 0.3 if large else 1.0, plain(labels, 0.001))
+    found = [first]
+    if first.fit.loglik < -_CLEAR * labels.n:
+        again = _climb(seen, labels, folds, 1.0, _overlapping(first, labels))
+        found = [max(first, again, key=lambda each: each.fit.loglik)]
+    if large:
+        return found
+    start = found[0].fit.transitions
+    found += [_climb(seen, labels, folds, shrinkage, start, 3) for shrinkage in (0.3, 3.0)]
+    best = max(range(3), key=lambda at: found[at].fit.loglik)
+    shrinkage, start = (1.0, 0.3, 3.0)[best], found[best].fit.transitions
+    found.append(_climb(seen, labels, folds_of(texts, 1), shrinkage, start, 3))
+    return found
+
+
+def _climb(
+    seen: Floats, labels: Labels, folds: Ints, shrinkage: float, start: Floats, turns: int = 10
+) -> _Solution:
+    """Train through the transitions and fit them to the labels held out, in turns."""
+    large = labels.n * labels.k > _LARGE
+    held, transitions = HeldOut(seen, labels, folds, shrinkage), start
+    best: _Solution | None = None
+    grid: Sequence[float] = _GRID
+    for turn in range(min(turns, 4) if large else turns):
+        scores = held.scores(transitions, 30 if turn else 50)
+        into = transitions if turn else 0.5 * (transitions + plain(labels, 0.3))
+        fits = [fitted(scores, labels, into, each, rounds=10 if large else 20) for each in grid]
+        fit = max(fits, key=lambda each: each.loglik)
+        transitions = fit.transitions
+        grid = [fit.sharpness * step for step in (0.75, 1, 1.33)]
+        before = best
+        if best is None or fit.loglik > best.fit.loglik:
+            best = _Solution(scores, fit)
+        if before is not None and fit.loglik < before.fit.loglik + 1:
+            break
+    assert best is not None
+    return best
+
+
+def _overlapping(found: _Solution, labels: Labels) -> Floats:
+    """Transitions to start from where many labels are wrong: into labels of like texts.
+
+    From a start without noise the search cannot leave a fit in which two labels that were mixed
+    half and half are both taken as they stand.
+    """
+    guess = softmax(np.float32(found.fit.sharpness) * found.scores)
+    likeness = labels.sums(guess) / np.maximum(labels.sizes, 1)[:, None]
+    likeness = likeness + likeness.T + 0.01 / labels.k
+    np.fill_diagonal(likeness, 0)
+    wrong = 0.4 * likeness / likeness.sum(axis=1, keepdims=True)
+    return np.asarray(wrong + 0.6 * np.eye(labels.k), dtype=np.float32)
+
+
+# ------------------------------------------------- the interval
+
+
+def _interval(
+    solutions: Sequence[_Solution], best: _Solution, labels: Labels
+) -> tuple[float, float, float]:
+    """The rate, and the interval over rows, parameters and models."""
+    fit = best.fit
+    near = [each.fit.rate for each in solutions if each.fit.loglik > fit.loglik - _NEAR]
+    near += [each.rate for each in _near_fits(best, labels)]
+    draws = np.array(list(_resampled(best, labels)))
+    right = fit.posterior[labels.rows, labels.codes].astype(np.float64)
+    chance = float((right * (1 - right)).sum()) / labels.n**2
+    models = np.array([each.fit.rate for each in solutions])
+    spread = float(models.var()) + _MODEL_SD**2 * (1 + 4 * fit.rate)
+    gain = max(1.0, _gain(fit, labels))
+    weak = 2.25 * (fit.rate * (1 - fit.rate)) ** 2 / (2 * gain)
+    half = 1.96 * float(np.sqrt(chance + draws.var() + spread + weak))
+    low, high = min(fit.rate - half, *near), max(fit.rate + half, *near)
+    if gain < _TOLD:
+        high = max(high, 1 - 1 / labels.k)
+    low, high = _renamed(fit, labels, low, high)
+    most = 1 - 1 / labels.k  # where the right label is no likelier than any other
+    rate = min(fit.rate, most)
+    return rate, max(0.0, min(low, rate)), min(most, max(high, rate))
+
+
+def _gain(fit: Fit, labels: Labels) -> float:
+    """Nats by which the texts tell the labels better than how often each label occurs.
+
+    For flips between two labels the strength of what is left, 1 - 2 rate, is known to within
+    about its 1/sqrt(2 gain). The interval takes one and a half times that, which held the planted
+    rate where the plain one was too narrow (two and four labels, close to one half).
+    """
+    return fit.loglik - float(labels.sizes @ np.log(labels.sizes / labels.n))
+
+
+def _near_fits(best: _Solution, labels: Labels) -> Iterator[Fit]:
+    """Fits of other sharpness that the labels cannot tell from the best."""
+    for step in (0.9, 1.11):
+        sharpness = best.fit.sharpness
+        for _ in range(12):
+            sharpness *= step
+            fit = fitted(best.scores, labels, best.fit.transitions, sharpness, rounds=15)
+            if fit.loglik < best.fit.loglik - _NEAR:
+                break
+            yield fit
+
+
+def _resampled(best: _Solution, labels: Labels) -> Iterator[float]:
+    """Rates under parameters that were fitted to resampled rows (Rubin 1981's weights)."""
+    rng = np.random.default_rng(0)
+    fit = best.fit
+    for _ in range(12 if labels.n * labels.k > _LARGE else 40):
+        weights = rng.exponential(size=labels.n).astype(np.float32)
+        yield fitted(
+            best.scores,
+            labels,
+            fit.transitions,
+            fit.sharpness,
+            weights=weights / weights.mean(),
+            rounds=8,
+        ).rate
+
+
+def _renamed(fit: Fit, labels: Labels, low: float, high: float) -> tuple[float, float]:
+    """The interval, with the rates that follow if a mixed label were named by its rival.
+
+    Where a true label's rows are given another label about as often as their own, which of the
+    two is the right name rests on chance.
+    """
+    own = np.diag(fit.transitions).astype(np.float64)
+    rows = fit.posterior.sum(axis=0).astype(np.float64)
+    others = fit.transitions.astype(np.float64).copy()
+    np.fill_diagonal(others, 0)
+    rival = others.max(axis=1)
+    error = np.sqrt((own + rival) / np.maximum(rows, 1))
+    moved = (own - rival) * rows / rows.sum()
+    unsure = own - rival < 2 * error
+    up = float(moved[unsure & (moved > 0)].sum())
+    down = float(moved[moved < 0].sum())
+    return min(low, fit.rate + down), max(high, fit.rate + up)
