@@ -175,9 +175,11 @@ def _descended(
         guess = softmax(seen @ ahead)
         wanted = guess * likely
         wanted /= wanted.sum(axis=1, keepdims=True) + _TINY
-        new = ahead - step * (seen.T @ (guess - wanted) / n + penalty * ahead)
+        slope = seen.T @ (guess - wanted) / n + penalty * ahead
+        new = np.asarray(ahead - step * slope, dtype=np.float32)
         following = (1 + (1 + 4 * momentum * momentum) ** 0.5) / 2
-        ahead = new + np.float32((momentum - 1) / following) * (new - weights)
+        push = np.float32((momentum - 1) / following)
+        ahead = np.asarray(new + push * (new - weights), dtype=np.float32)
         weights, momentum = new, following
     return weights
 

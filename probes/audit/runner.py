@@ -14,6 +14,8 @@ from probes.audit.sheet import Sheet
 CHECKS: dict[str, str] = {
     "rows": "probes.audit.faulty_rows:check",
     "repeats": "probes.audit.duplicates:check",
+    "contradictions": "probes.audit.contradictions:check",
+    "label noise": "probes.audit.label_noise:check",
     "outputs": "probes.audit.output_shapes:check",
     "chat": "probes.audit.chat:check",
     "pairs": "probes.audit.preference:check",

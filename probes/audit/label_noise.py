@@ -1,0 +1,96 @@
+"""Wrong labels: their share, the accuracy that no model can pass because of them, the suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from probes.audit.noise_estimate import Noise, noise_of
+from probes.audit.records import Effect, Found
+from probes.audit.sheet import Sheet
+from probes.records import Estimate, Json
+from probes.sinks import one_line
+
+MOST_ROWS = 20_000
+FEW = 0.01
+"""A share of wrong labels that is not worth a finding, and within reach of chance."""
+FIX = "read the suspect rows, most suspect first, and relabel or drop them"
+
+
+def check(sheet: Sheet) -> Iterator[Found]:
+    """The label noise of a classification task; nothing where it may be one label in a hundred.
+
+    NotChecked where there is too little to tell.
+    """
+    if not sheet.labelled:
+        return
+    positions = sheet.sample(MOST_ROWS)
+    noise = noise_of(
+        [sheet.entries[at].text for at in positions],
+        [sheet.entries[at].output.strip() for at in positions],
+    )
+    if noise.rate.low <= FEW:
+        return
+    yield Found(
+        kind="label-noise",
+        text=_text(noise),
+        rows=[positions[at] for at, _ in noise.suspects],
+        of=noise.rate.n,
+        fix=FIX,
+        effect=_effect(noise.rate),
+        figures={"noise_rate": noise.rate, "accuracy_ceiling": noise.ceiling},
+        details=_details(noise),
+    )
+
+
+def _text(noise: Noise) -> str:
+    rate, ceiling = noise.rate, noise.ceiling
+    read = f"read the {len(noise.suspects):,} most suspect"
+    if not noise.identified:
+        return (
+            f"between {_percent(rate.low)} and {_percent(rate.high)} % of the labels look wrong:"
+            f" the texts tell too little of the labels to say more; {read}"
+        )
+    return (
+        f"about {_percent(rate.value)} % of the labels look wrong [{_percent(rate.low)},"
+        f" {_percent(rate.high)}], so no model can score above about {_percent(ceiling.value)} %"
+        f" on them [{_percent(ceiling.low)}, {_percent(ceiling.high)}]: {read}"
+    )
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.1f}" if percent < 3 or percent > 97 else f"{percent:.0f}"
+
+
+def _effect(rate: Estimate) -> Effect:
+    return Effect(
+        points=100 * rate.value,
+        low=100 * rate.low,
+        high=100 * rate.high,
+        on="figure",
+        basis="accuracy that a model which is always right loses when it is scored against these"
+        " labels; what wrong labels do to training is not in it",
+    )
+
+
+def _details(noise: Noise) -> Json:
+    """Rates by label, the worst first, and the pairs of labels most often confused."""
+    names = [one_line(name, 40) for name in noise.labels]
+    by_label: list[Json] = []
+    pairs: list[Json] = []
+    for true, row in enumerate(noise.transitions):
+        share = noise.shares[true]
+        by_label.append({"label": names[true], "share": share, "wrong": 1 - row[true]})
+        pairs += [
+            {"true": names[true], "given": names[given], "share": share * chance}
+            for given, chance in enumerate(row)
+            if given != true
+        ]
+    by_label.sort(key=lambda each: -float(each["wrong"]))
+    pairs.sort(key=lambda each: -float(each["share"]))
+    return {
+        "identified": noise.identified,
+        "labels": by_label[:20],
+        "pairs": pairs[:10],
+        "suspects": [round(chance, 3) for _, chance in noise.suspects[:100]],
+    }
