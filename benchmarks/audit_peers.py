@@ -14,14 +14,20 @@ PEERS = Path("/tmp/peers/bin")
 """Where `pip install trainjudge peft-doctor` put both, in an environment of their own."""
 
 
-def by_kind(
-    rows: list[Row], test: list[Row] | None, folder: Path
-) -> dict[str, dict[str, set[int]]]:
-    """For each tool, the rows of each kind that it names; nothing where it does no such job."""
+def by_tool(
+    fault: str, rows: list[Row], test: list[Row] | None, folder: Path
+) -> dict[str, set[int]]:
+    """The rows that each tool names for a fault; nothing of a tool that does no such job."""
     path = _written(folder / "rows.jsonl", rows)
-    found = {"trainjudge": _trainjudge(path), "peft-doctor": _peft_doctor(path)}
-    if test is not None:
-        found["peft-doctor"]["test-leakage"] = _leakage(path, _written(folder / "test.jsonl", test))
+    found: dict[str, set[int]] = {}
+    if fault in ("exact-duplicates", "near-duplicates", "empty-output", "personal-data"):
+        found["trainjudge"] = _trainjudge(path)[fault]
+    if fault == "personal-data":
+        found["peft-doctor"] = _privacy(path)
+    if fault == "contradictions":
+        found["peft-doctor"] = _conflicts(path)
+    if fault == "test-leakage" and test is not None:
+        found["peft-doctor"] = _leakage(path, _written(folder / "test.jsonl", test))
     return found
 
 
@@ -49,16 +55,16 @@ def _trainjudge(path: Path) -> dict[str, set[int]]:
     }
 
 
-def _peft_doctor(path: Path) -> dict[str, set[int]]:
-    privacy = _run("peft-doctor", "privacy", str(path), "--output", "json", "--limit", "50000")
-    conflicts = _run("peft-doctor", "conflicts", str(path), "--output", "json", "--limit", "50000")
-    pairs = (re.search(r"Rows (\d+) and (\d+)", each["message"]) for each in conflicts["issues"])
-    return {
-        "personal-data": {
-            each["details"]["row"] for each in privacy["issues"] if "row" in each.get("details", {})
-        },
-        "contradictions": {int(number) for pair in pairs if pair for number in pair.groups()},
-    }
+def _privacy(path: Path) -> set[int]:
+    told = _run("peft-doctor", "privacy", str(path), "--output", "json", "--limit", "50000")
+    details = (each.get("details", {}) for each in told["issues"])
+    return {each["row"] for each in details if "row" in each}
+
+
+def _conflicts(path: Path) -> set[int]:
+    told = _run("peft-doctor", "conflicts", str(path), "--output", "json", "--limit", "50000")
+    pairs = (re.search(r"Rows (\d+) and (\d+)", each["message"]) for each in told["issues"])
+    return {int(number) for pair in pairs if pair for number in pair.groups()}
 
 
 def _leakage(train: Path, test: Path) -> set[int]:

@@ -115,7 +115,7 @@ def _broken(row: Row, rows: Sequence[Row], rng: random.Random) -> Row:
 def _personal(row: Row, rows: Sequence[Row], rng: random.Random) -> Row:
     name = rng.choice(("ann.lee", "bob_jones", "c.moreau", "d-schmidt"))
     kinds = (
-        f"my mail is {name}@example.{rng.choice(('com', 'org', 'co.uk'))}",
+        f"my mail is {name}@{rng.choice(('gmx.net', 'posteo.de', 'mailbox.org'))}",
         f"call +44 20 7946 0{rng.randint(100, 999)}",
         f"card 4539 1488 0343 6467, exp {rng.randint(1, 12)}/29",
     )
