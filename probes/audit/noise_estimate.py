@@ -30,7 +30,11 @@ that close to the best cannot be told from it (Wilks 1938)."""
 _LARGE = 200_000
 """Rows times labels above which the search is cut short, to keep to its time."""
 _TOLD = 10
-"""Nats below which the texts hardly tell the labels: they may as well be drawn by lot."""
+"""Nats for each label but one below which the texts hardly tell the labels: right labels that such
+features cannot learn look the same as labels drawn by lot."""
+_FEW_A_LABEL = 50
+"""Rows a label up to which every cell of the transitions counts as a free parameter."""
+_NO_NOISE = 0.01
 _CLEAR = 0.3
 """Nats a label below which no two labels can be mixed half and half: that costs 0.69."""
 _MODEL_SD = 0.004
@@ -83,6 +87,8 @@ def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
     solutions = _solutions(seen, known, chosen)
     best = max(solutions, key=lambda each: each.fit.loglik)
     rate, low, high = _interval(solutions, best, known)
+    if not _needed(best.fit, known, seen, chosen):
+        low = 0.0
     wrong = 1 - best.fit.posterior[known.rows, known.codes]
     ranked = np.argsort(-wrong, kind="stable")
     suspects = tuple((kept[at], float(wrong[at])) for at in ranked if wrong[at] >= 0.5)
@@ -192,8 +198,8 @@ def _interval(
     weak = 2.25 * (fit.rate * (1 - fit.rate)) ** 2 / (2 * gain)
     half = 1.96 * float(np.sqrt(chance + draws.var() + spread + weak))
     low, high = min(fit.rate - half, *near), max(fit.rate + half, *near)
-    if gain < _TOLD:
-        high = max(high, 1 - 1 / labels.k)
+    if gain < _TOLD * (labels.k - 1):
+        low, high = 0.0, max(high, 1 - 1 / labels.k)
     low, high = _renamed(fit, labels, low, high)
     most = 1 - 1 / labels.k  # where the right label is no likelier than any other
     rate = min(fit.rate, most)
@@ -208,6 +214,24 @@ def _gain(fit: Fit, labels: Labels) -> float:
     rate where the plain one was too narrow (two and four labels, close to one half).
     """
     return fit.loglik - float(labels.sizes @ np.log(labels.sizes / labels.n))
+
+
+def _needed(fit: Fit, labels: Labels, seen: Floats, texts: Sequence[str]) -> bool:
+    """Whether noise explains the labels better than a classifier that is merely unsure.
+
+    Half the 95 % quantile of chi-squared (normal approximation) is asked of the log-likelihood
+    ratio; of the transitions' cells fewer count where labels have more rows than 50.
+    """
+    folds, none = folds_of(texts, 0), plain(labels, _NO_NOISE)
+    best = -np.inf
+    for shrinkage in (0.3,) if labels.n * labels.k > _LARGE else (0.3, 2.0):
+        scores = HeldOut(seen, labels, folds, shrinkage).scores(none, 50)
+        for sharpness in np.geomspace(0.02, 24, 16):
+            guess = softmax(np.float32(sharpness) * scores)
+            logs = np.log((guess * none.T[labels.codes]).sum(axis=1), dtype=np.float64)
+            best = max(best, float(logs.sum()))
+    free = labels.k * (labels.k - 1) * min(1.0, _FEW_A_LABEL * labels.k / labels.n)
+    return bool(fit.loglik - best > (free + 1.645 * (2 * free) ** 0.5) / 2)
 
 
 def _near_fits(best: _Solution, labels: Labels) -> Iterator[Fit]:
