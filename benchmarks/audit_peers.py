@@ -14,6 +14,10 @@ PEERS = Path("/tmp/peers/bin")
 """Where `pip install trainjudge peft-doctor` put both, in an environment of their own."""
 
 
+MOST_ROWS = 800
+"""`peft-doctor conflicts` compares every pair of rows: minutes for 1,600 of them."""
+
+
 def by_tool(
     fault: str, rows: list[Row], test: list[Row] | None, folder: Path
 ) -> dict[str, set[int]]:
@@ -24,7 +28,7 @@ def by_tool(
         found["trainjudge"] = _trainjudge(path)[fault]
     if fault == "personal-data":
         found["peft-doctor"] = _privacy(path)
-    if fault == "contradictions":
+    if fault == "contradictions" and len(rows) <= MOST_ROWS:
         found["peft-doctor"] = _conflicts(path)
     if fault == "test-leakage" and test is not None:
         found["peft-doctor"] = _leakage(path, _written(folder / "test.jsonl", test))
