@@ -38,7 +38,6 @@ IRRELEVANT = ("difficulty", "learnability", "languages", "lengths", "frames", "a
 ALSO: Mapping[str, tuple[str, ...]] = {
     "exact-duplicates": ("near-duplicates",),
     "near-duplicates": ("exact-duplicates",),
-    "test-leakage": ("near-test-leakage",),
     "label-noise": ("contradictions",),
     "wrapped-outputs": ("mixed-outputs",),
     "fenced-outputs": ("mixed-outputs", "invalid-outputs"),
