@@ -35,9 +35,9 @@ CASES = (
     ("uniform", 0.45),
     ("pairwise", 0.2),
     ("pairwise", 0.45),
-    ("by class", 0.2),
     ("by class", 0.45),
 )
+FEWER = (("none", 0.0), ("uniform", 0.2), ("pairwise", 0.45), ("by class", 0.45))
 CLEANLAB = """
 import json, sys
 import numpy as np
@@ -53,6 +53,13 @@ seen = cross_val_predict(model, given["texts"], labels, cv=5, method="predict_pr
 joint = estimate_joint(labels, seen, confident_joint=compute_confident_joint(labels, seen))
 print(1 - float(np.trace(joint)))
 """
+
+
+def cases(labels: str) -> tuple[tuple[str, float], ...]:
+    """What is planted: of two labels a pair is all there is."""
+    if labels in ("tickets", "30", "77"):
+        return FEWER
+    return tuple(case for case in CASES if labels != "2" or case[0] != "pairwise")
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def rows_of(labels: str, seed: int) -> tuple[list[str], Ints]:
     intents = np.array(sorted({intent for _, intent in everything}))
     k = int(labels)
     many = {2: 16, 4: 16}.get(k, k)  # intents are put together to have 2,000 rows
-    rng = np.random.default_rng(1000 + seed)
+    rng = np.random.default_rng(2000 + seed)
     number = {name: at for at, name in enumerate(rng.choice(intents, many, replace=False))}
     kept = [(text, number[intent] % k) for text, intent in everything if intent in number]
     return [text for text, _ in kept], np.array([code for _, code in kept])
@@ -195,8 +202,8 @@ def page(runs: Sequence[Run]) -> Iterator[str]:
     yield "told: those that are at most 30 points wide. 12, 30, 77: intents of banking77 (train"
     yield "and test); 2, 4: 16 intents put together; tickets: the pocket world's ticket-routing."
     yield "Settings were chosen on draws of banking77 with other seeds (12, 4 and 2 labels; their"
-    yield "intents overlap with these) and on seed 1 of all 77, untouched and at 20 %; tickets and"
-    yield "30 were not looked at. banking77 has wrong labels of its own, counted here as our error."
+    yield "intents overlap with these) and on all 77, untouched, at 10 and at 20 %; tickets and 30 were"
+    yield "not looked at. banking77 has wrong labels of its own, counted here as our error."
     yield ""
     yield from _table(runs)
     yield ""
@@ -237,7 +244,7 @@ def main() -> None:
     done = {(r.labels, r.flips, r.planted, r.seed) for r in stored()}
     for seed in range(1, 1 if asked.page else asked.seeds + 1):
         for labels in asked.sets:
-            for flips, planted in CASES:
+            for flips, planted in cases(labels):
                 if (labels, flips, planted, seed) in done:
                     continue
                 peer = asked.peer if seed <= asked.peer_seeds else None

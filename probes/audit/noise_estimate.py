@@ -10,33 +10,26 @@ import numpy as np
 from probes.audit.noise_model import (
     Fit,
     Floats,
-    HeldOut,
     Ints,
     Labels,
     features,
     fitted,
-    folds_of,
     plain,
     softmax,
 )
+from probes.audit.noise_search import LARGE, NO_NOISE, Solution, solutions, unaided
 from probes.audit.records import NotChecked
 from probes.records import Estimate
 
 MIN_ROWS, MIN_PER_LABEL = 100, 5
-_GRID = tuple(float(each) for each in np.geomspace(0.7, 24, 8))
 _NEAR = 1.92
 """Half the 95 % quantile of chi-squared with one degree of freedom: fits whose log-likelihood is
 that close to the best cannot be told from it (Wilks 1938)."""
-_LARGE = 200_000
-"""Rows times labels above which the search is cut short, to keep to its time."""
 _TOLD = 10
 """Nats for each label but one below which the texts hardly tell the labels: right labels that such
 features cannot learn look the same as labels drawn by lot."""
 _FEW_A_LABEL = 50
 """Rows a label up to which every cell of the transitions counts as a free parameter."""
-_NO_NOISE = 0.01
-_CLEAR = 0.3
-"""Nats a label below which no two labels can be mixed half and half: that costs 0.69."""
 _MODEL_SD = 0.004
 """What the estimate is off by beyond sampling: see results/benchmarks/label_noise.md."""
 BASIS = "noise-transition model out of fold; profile likelihood, bootstrap(rows), model"
@@ -63,12 +56,6 @@ class Noise:
     """How often each label is the true one."""
 
 
-@dataclass(frozen=True)
-class _Solution:
-    scores: Floats
-    fit: Fit
-
-
 def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
     """Estimate the noise of `labels`; deterministic.
 
@@ -84,10 +71,11 @@ def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
         seen = features(chosen)
     except ValueError as error:
         raise NotChecked("the texts have too few words in common") from error
-    solutions = _solutions(seen, known, chosen)
-    best = max(solutions, key=lambda each: each.fit.loglik)
-    rate, low, high = _interval(solutions, best, known)
-    if not _needed(best.fit, known, seen, chosen):
+    plainly = unaided(seen, known, chosen)
+    found = solutions(seen, known, chosen, plainly[-1])
+    best = max(found, key=lambda each: each.fit.loglik)
+    rate, low, high = _interval(found, best, known)
+    if not _needed(best.fit, known, plainly):
         low = 0.0
     wrong = 1 - best.fit.posterior[known.rows, known.codes]
     ranked = np.argsort(-wrong, kind="stable")
@@ -119,80 +107,20 @@ def _usable(labels: Sequence[str]) -> tuple[list[str], list[int], Ints]:
     return names, kept, np.array([code[labels[at]] for at in kept], dtype=np.intp)
 
 
-# ------------------------------------------------- the search
-
-
-def _solutions(seen: Floats, labels: Labels, texts: Sequence[str]) -> list[_Solution]:
-    """The best fit at each shrinkage and deal of folds that was tried."""
-    large = labels.n * labels.k > _LARGE
-    folds = folds_of(texts, 0)
-    first = _climb(seen, labels, folds, 0.3 if large else 1.0, plain(labels, 0.001))
-    found = [first]
-    if first.fit.loglik < -_CLEAR * labels.n:
-        again = _climb(seen, labels, folds, 1.0, _overlapping(first, labels))
-        found = [max(first, again, key=lambda each: each.fit.loglik)]
-    if large:
-        return found
-    start = found[0].fit.transitions
-    found += [_climb(seen, labels, folds, shrinkage, start, 3) for shrinkage in (0.3, 3.0)]
-    best = max(range(3), key=lambda at: found[at].fit.loglik)
-    shrinkage, start = (1.0, 0.3, 3.0)[best], found[best].fit.transitions
-    found.append(_climb(seen, labels, folds_of(texts, 1), shrinkage, start, 3))
-    return found
-
-
-def _climb(
-    seen: Floats, labels: Labels, folds: Ints, shrinkage: float, start: Floats, turns: int = 10
-) -> _Solution:
-    """Train through the transitions and fit them to the labels held out, in turns."""
-    large = labels.n * labels.k > _LARGE
-    held, transitions = HeldOut(seen, labels, folds, shrinkage), start
-    best: _Solution | None = None
-    grid: Sequence[float] = _GRID
-    for turn in range(min(turns, 4) if large else turns):
-        scores = held.scores(transitions, 30 if turn else 50)
-        into = transitions if turn else 0.5 * (transitions + plain(labels, 0.3))
-        fits = [fitted(scores, labels, into, each, rounds=10 if large else 20) for each in grid]
-        fit = max(fits, key=lambda each: each.loglik)
-        transitions = fit.transitions
-        grid = [fit.sharpness * step for step in (0.75, 1, 1.33)]
-        before = best
-        if best is None or fit.loglik > best.fit.loglik:
-            best = _Solution(scores, fit)
-        if before is not None and fit.loglik < before.fit.loglik + 1:
-            break
-    assert best is not None
-    return best
-
-
-def _overlapping(found: _Solution, labels: Labels) -> Floats:
-    """Transitions to start from where many labels are wrong: into labels of like texts.
-
-    From a start without noise the search cannot leave a fit in which two labels that were mixed
-    half and half are both taken as they stand.
-    """
-    guess = softmax(np.float32(found.fit.sharpness) * found.scores)
-    likeness = labels.sums(guess) / np.maximum(labels.sizes, 1)[:, None]
-    likeness = likeness + likeness.T + 0.01 / labels.k
-    np.fill_diagonal(likeness, 0)
-    wrong = 0.4 * likeness / likeness.sum(axis=1, keepdims=True)
-    return np.asarray(wrong + 0.6 * np.eye(labels.k), dtype=np.float32)
-
-
 # ------------------------------------------------- the interval
 
 
 def _interval(
-    solutions: Sequence[_Solution], best: _Solution, labels: Labels
+    found: Sequence[Solution], best: Solution, labels: Labels
 ) -> tuple[float, float, float]:
     """The rate, and the interval over rows, parameters and models."""
     fit = best.fit
-    near = [each.fit.rate for each in solutions if each.fit.loglik > fit.loglik - _NEAR]
+    near = [each.fit.rate for each in found if each.fit.loglik > fit.loglik - _NEAR]
     near += [each.rate for each in _near_fits(best, labels)]
     draws = np.array(list(_resampled(best, labels)))
     right = fit.posterior[labels.rows, labels.codes].astype(np.float64)
     chance = float((right * (1 - right)).sum()) / labels.n**2
-    models = np.array([each.fit.rate for each in solutions])
+    models = np.array([each.fit.rate for each in found])
     spread = float(models.var()) + _MODEL_SD**2 * (1 + 4 * fit.rate)
     gain = max(1.0, _gain(fit, labels))
     weak = 2.25 * (fit.rate * (1 - fit.rate)) ** 2 / (2 * gain)
@@ -216,16 +144,14 @@ def _gain(fit: Fit, labels: Labels) -> float:
     return fit.loglik - float(labels.sizes @ np.log(labels.sizes / labels.n))
 
 
-def _needed(fit: Fit, labels: Labels, seen: Floats, texts: Sequence[str]) -> bool:
+def _needed(fit: Fit, labels: Labels, plainly: Sequence[Floats]) -> bool:
     """Whether noise explains the labels better than a classifier that is merely unsure.
 
     Half the 95 % quantile of chi-squared (normal approximation) is asked of the log-likelihood
     ratio; of the transitions' cells fewer count where labels have more rows than 50.
     """
-    folds, none = folds_of(texts, 0), plain(labels, _NO_NOISE)
-    best = -np.inf
-    for shrinkage in (0.3,) if labels.n * labels.k > _LARGE else (0.3, 2.0):
-        scores = HeldOut(seen, labels, folds, shrinkage).scores(none, 50)
+    none, best = plain(labels, NO_NOISE), -np.inf
+    for scores in plainly:
         for sharpness in np.geomspace(0.02, 24, 16):
             guess = softmax(np.float32(sharpness) * scores)
             logs = np.log((guess * none.T[labels.codes]).sum(axis=1), dtype=np.float64)
@@ -234,7 +160,7 @@ def _needed(fit: Fit, labels: Labels, seen: Floats, texts: Sequence[str]) -> boo
     return bool(fit.loglik - best > (free + 1.645 * (2 * free) ** 0.5) / 2)
 
 
-def _near_fits(best: _Solution, labels: Labels) -> Iterator[Fit]:
+def _near_fits(best: Solution, labels: Labels) -> Iterator[Fit]:
     """Fits of other sharpness that the labels cannot tell from the best."""
     for step in (0.9, 1.11):
         sharpness = best.fit.sharpness
@@ -246,11 +172,11 @@ def _near_fits(best: _Solution, labels: Labels) -> Iterator[Fit]:
             yield fit
 
 
-def _resampled(best: _Solution, labels: Labels) -> Iterator[float]:
+def _resampled(best: Solution, labels: Labels) -> Iterator[float]:
     """Rates under parameters that were fitted to resampled rows (Rubin 1981's weights)."""
     rng = np.random.default_rng(0)
     fit = best.fit
-    for _ in range(12 if labels.n * labels.k > _LARGE else 40):
+    for _ in range(12 if labels.n * labels.k > LARGE else 40):
         weights = rng.exponential(size=labels.n).astype(np.float32)
         yield fitted(
             best.scores,
