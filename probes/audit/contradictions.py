@@ -14,9 +14,7 @@ from probes.estimates import wilson
 from probes.records import Estimate
 
 MOST_ROWS = 50_000
-FIX = (
-    "decide on one answer for each, most contested first, or add to the input what tells them apart"
-)
+FIX = "Decide on one answer for each, most contested first, or add to the input what tells them apart."
 _FEWEST, _SHARE = 3, 0.1
 """Pairs of near neighbours that disagree before it is reported: how many, and of all pairs."""
 _WORD = re.compile(r"\w+")
@@ -64,7 +62,7 @@ def _same_input(sheet: Sheet) -> Iterator[Found]:
         text=(
             f"{len(contested):,} inputs appear with different outputs, on {len(rows):,} of {n:,}"
             f" rows: a model that gives one answer to one input matches {100 * best / n:.1f} % of"
-            " the rows at most"
+            " the rows at most."
         ),
         rows=rows,
         of=n,
@@ -121,7 +119,7 @@ def _near_inputs(sheet: Sheet) -> Iterator[Found]:
         kind="neighbour-disagreement",
         text=(
             f"{len(apart):,} of {len(pairs):,} pairs of inputs that say the same but for fillers"
-            " have outputs as unlike as those of rows drawn by lot"
+            " have outputs as unlike as those of rows drawn by lot."
         ),
         rows=rows,
         of=n,

@@ -13,7 +13,7 @@ from probes.sinks import one_line
 MOST_ROWS = 20_000
 FEW = 0.01
 """A share of wrong labels that is not worth a finding, and within reach of chance."""
-FIX = "read the suspect rows, most suspect first, and relabel or drop them"
+FIX = "Read the suspect rows, most suspect first, and relabel or drop them."
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -44,16 +44,16 @@ def check(sheet: Sheet) -> Iterator[Found]:
 
 def _text(noise: Noise) -> str:
     rate, ceiling = noise.rate, noise.ceiling
-    read = f"read the {len(noise.suspects):,} most suspect"
+    read = f"Read the {len(noise.suspects):,} most suspect"
     if not noise.identified:
         return (
-            f"between {_percent(rate.low)} and {_percent(rate.high)} % of the labels look wrong:"
-            f" the texts tell too little of the labels to say more; {read}"
+            f"Between {_percent(rate.low)} and {_percent(rate.high)} % of the labels look wrong:"
+            f" the texts tell too little of the labels to say more. {read}."
         )
     return (
-        f"about {_percent(rate.value)} % of the labels look wrong [{_percent(rate.low)},"
+        f"About {_percent(rate.value)} % of the labels look wrong [{_percent(rate.low)},"
         f" {_percent(rate.high)}], so no model can score above about {_percent(ceiling.value)} %"
-        f" on them [{_percent(ceiling.low)}, {_percent(ceiling.high)}]: {read}"
+        f" on them [{_percent(ceiling.low)}, {_percent(ceiling.high)}]. {read}."
     )
 
 

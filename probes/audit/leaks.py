@@ -119,8 +119,8 @@ def _flattered(share: float, note: str) -> Effect:
         low=0,
         high=round(100 * share, 2),
         on="figure",
-        basis=f"{100 * share:.1f} % answered from memory, where {100 * USUAL_QUALITY:.0f} % (none: "
-        f"the most) would be right without; {note}",
+        basis=f"{100 * share:.1f} % may be answered from memory; without it"
+        f" {100 * USUAL_QUALITY:.0f} % of those are taken to be right, at the worst none; {note}",
     )
 
 
