@@ -14,7 +14,10 @@ from probes.estimates import wilson
 from probes.records import Estimate
 
 MOST_ROWS = 50_000
-FIX = "Decide on one answer for each, most contested first, or add to the input what tells them apart."
+FIX = (
+    "Decide on one answer for each, most contested first, or add to the input what tells them"
+    " apart."
+)
 _FEWEST, _SHARE = 3, 0.1
 """Pairs of near neighbours that disagree before it is reported: how many, and of all pairs."""
 _WORD = re.compile(r"\w+")

@@ -2,10 +2,11 @@
 
     python -m results.pocket.dirty_data --tasks ticket-routing order-json --seeds 0 1 2
 
-Faults are planted into the training file at 5 and 20 % of the rows; the cleaned copy is what
-`advisor audit --fix` writes. Every run answers the same clean test items, of another draw. The loss
-is the mean difference to the clean runs over seeds and items, with a bootstrap interval over both;
-beside it stands what the audit said the finding would cost.
+Faults are planted into the training file at 20 and 40 % of the rows; the cleaned copy is what
+`advisor audit --fix` writes, and is trained on where it is not the clean file again. Every run
+answers the same clean test items, of another draw. The loss is the mean difference to the clean
+runs over seeds and items, with a bootstrap interval over both; beside it stands what the audit said
+the finding would cost.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ruamel.yaml import YAML
 from advisor.audit import sheet_of
 from advisor.prepare import prepare
 from advisor.task import Flags, read_task
-from benchmarks.faults import ANYWHERE, JSONS, LABELS, TEXTS, Fault, Row
+from benchmarks.faults import ANYWHERE, LABELS, TEXTS, Fault, Row
 from benchmarks.in_process import measured, models_of
 from probes.audit.cleaned import write_cleaned
 from probes.audit.records import Audit
@@ -42,7 +43,7 @@ from probes.records import Json
 from probes.spec import read_spec
 
 N_TEST = 200
-RATES = (0.05, 0.20)
+RATES = (0.20, 0.40)
 ROWS = Path(__file__).with_name("dirty_data.jsonl")
 HARMFUL = {
     name: ANYWHERE[name]
@@ -51,7 +52,7 @@ HARMFUL = {
 }  # fmt: skip
 FAULTS: Mapping[str, Mapping[str, Fault]] = {
     "ticket-routing": {**LABELS, **TEXTS, **HARMFUL},
-    "order-json": {name: {**JSONS, **HARMFUL}[name] for name in ("fenced-outputs", *HARMFUL)},
+    "order-json": HARMFUL,
     "order-item": {**TEXTS, **HARMFUL},
 }
 """Faults that a probe does not refuse, by task."""
@@ -127,6 +128,8 @@ def variants(at: Bench, fault: str, rate: float, home: Path) -> Iterator[tuple[s
     cleaned = [path for path in copies if path.name == "data.cleaned.jsonl"]
     if cleaned:
         rows = [json.loads(line) for line in cleaned[0].read_text().splitlines()]
+        if rows == at.train:
+            return  # the fault is gone without a trace: these runs would be the clean ones
         after = written(at, rows, home / f"{fault}-{rate}-cleaned")
         yield "cleaned", trained(at, after), told
 
@@ -202,13 +205,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="*", default=list(FAULTS), choices=FAULTS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--rung", default="pocket-s")
+    parser.add_argument("--rung", default="pocket-m")
+    parser.add_argument("--page-only", action="store_true", help="train nothing")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     with ROWS.open("a") as file:
-        for row in rows(options.tasks, options.seeds, options.rung):
+        tasks = () if options.page_only else options.tasks
+        for row in rows(tasks, options.seeds, options.rung):
             print({name: value for name, value in row.items() if name not in ("scores", "said")},
                   np.mean(row["scores"]), flush=True)  # fmt: skip
             file.write(json.dumps(row) + "\n")
