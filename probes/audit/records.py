@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import Field
+
 from probes.record import Record
 from probes.records import Estimate, Json
 
@@ -98,6 +100,8 @@ class Audit(Record):
     findings: tuple[AuditFinding, ...]
     checks: dict[str, str]
     """Every check by name: `ok`, or why it was not made."""
+    check_seconds: dict[str, float] = Field(default_factory=dict)
+    """Wall time of every check."""
     seconds: float
     peak_memory_bytes: int
 

@@ -50,13 +50,16 @@ def audit(
     began_s = time.monotonic()
     found: list[Found] = []
     outcomes: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     for check, where in CHECKS.items():
         told(check)
+        check_began_s = time.monotonic()
         try:
             found += _function(where)(sheet)
             outcomes[check] = "ok"
         except NotChecked as reason:
             outcomes[check] = str(reason)
+        seconds[check] = round(time.monotonic() - check_began_s, 2)
     ranked = sorted(found, key=_rank)
     record = Audit(
         name=name,
@@ -65,6 +68,7 @@ def audit(
         n_test_rows=sum(entry.file == "test" for entry in sheet.entries),
         findings=tuple(_reported(each, sheet) for each in ranked),
         checks=outcomes,
+        check_seconds=seconds,
         seconds=round(time.monotonic() - began_s, 2),
         peak_memory_bytes=_peak_memory_bytes(),
     )
