@@ -2,9 +2,9 @@
 
     python -m benchmarks.audit_scale --rows 1000 10000 100000 1000000
 
-Labelled rows of words with Zipf's frequencies, a twentieth of them near copies of earlier ones. The
-whole command in a process of its own: reading, every check, `--json`. CPU seconds and peak memory of
-that process; datasketch on the same texts, for near-duplicates alone, stands in near_duplicates.md.
+Labelled rows of words with Zipf's frequencies, a twentieth of them near copies of earlier ones.
+The whole command in a process of its own: reading, every check, `--json`. CPU seconds and peak
+memory of that process; datasketch, for near-duplicates alone, stands in near_duplicates.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def page(found: Sequence[Cost]) -> Iterator[str]:
             f" {cost.peak_bytes / 2**20:,.0f} | {told} |"
         )
     yield ""
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         power = math.log(other.cpu_s / one.cpu_s) / math.log(other.rows / one.rows)
         yield f"From {one.rows:,} to {other.rows:,} rows the time grows with the power {power:.2f}."
     yield from ("", "![CPU seconds against rows, both axes logarithmic](audit_scale.svg)")
@@ -115,9 +116,8 @@ def plot(found: Sequence[Cost]) -> str:
         start, at = place(left, y)
         parts.append(f'<line x1="{start}" x2="380" y1="{at}" y2="{at}" stroke="#ccc"/>')
         parts.append(f'<text x="52" y="{at + 4}" text-anchor="end">10^{y} s</text>')
-    line = " ".join(
-        f"{a:.1f},{b:.1f}" for a, b in (place(*point) for point in zip(xs, ys, strict=True))
-    )
+    points = [place(x, y) for x, y in zip(xs, ys, strict=True)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     parts.append(f'<polyline points="{line}" fill="none" stroke="#4a7fb5" stroke-width="2"/>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
