@@ -17,7 +17,14 @@ from probes.audit.noise_model import (
     plain,
     softmax,
 )
-from probes.audit.noise_search import LARGE, NO_NOISE, Solution, solutions, unaided
+from probes.audit.noise_search import (
+    LARGE,
+    NO_NOISE,
+    Solution,
+    learnt_from_fewer,
+    solutions,
+    unaided,
+)
 from probes.audit.records import NotChecked
 from probes.records import Estimate
 
@@ -30,6 +37,10 @@ _TOLD = 10
 features cannot learn look the same as labels drawn by lot."""
 _FEW_A_LABEL = 50
 """Rows a label up to which every cell of the transitions counts as a free parameter."""
+_STEADY, _UNLEARNT = 0.003, 8
+"""What the classifier has not learnt yet counts as noise: where a rate from half of the rows is
+higher by more than the first, the lower end goes down by so many times the rest. The factor was set
+on the pocket world's ticket-routing, where words tell 60 % of the labels."""
 _MODEL_SD = 0.004
 """What the estimate is off by beyond sampling: see results/benchmarks/label_noise.md."""
 BASIS = "noise-transition model out of fold; profile likelihood, bootstrap(rows), model"
@@ -44,7 +55,8 @@ class Noise:
     ceiling: Estimate
     """Accuracy of a model that is always right, scored against these labels."""
     identified: bool
-    """False where the data cannot tell the rate to within 15 points either way."""
+    """False where the interval is wider than 30 points, or where the estimate still moves with
+    the rows that the classifier learns from: then only `low` and `high` say something."""
     suspects: tuple[tuple[int, float], ...]
     """(position in the texts, probability that its label is wrong), the surest first, all those
     with a probability of at least one half."""
@@ -77,6 +89,10 @@ def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
     rate, low, high = _interval(found, best, known)
     if not _needed(best.fit, known, plainly):
         low = 0.0
+    unlearnt = 0.0
+    if low > 0 and known.n * known.k <= LARGE:
+        unlearnt = max(0.0, learnt_from_fewer(seen, known, chosen, best) - rate - _STEADY)
+        low = max(0.0, low - _UNLEARNT * unlearnt)
     wrong = 1 - best.fit.posterior[known.rows, known.codes]
     ranked = np.argsort(-wrong, kind="stable")
     suspects = tuple((kept[at], float(wrong[at])) for at in ranked if wrong[at] >= 0.5)
@@ -84,7 +100,7 @@ def noise_of(texts: Sequence[str], labels: Sequence[str]) -> Noise:
     return Noise(
         rate=Estimate(value=rate, low=low, high=high, n=n, basis=BASIS),
         ceiling=Estimate(value=1 - rate, low=1 - high, high=1 - low, n=n, basis=BASIS),
-        identified=high - low <= 0.3,
+        identified=high - low <= 0.3 and unlearnt < 0.01,
         suspects=suspects,
         labels=tuple(names),
         transitions=tuple(tuple(map(float, row)) for row in best.fit.transitions),
