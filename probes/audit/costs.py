@@ -10,6 +10,11 @@ REFUSED = Effect(
     points=0, low=0, high=0, on="probe", basis="a probe refuses the file until they are mended"
 )
 """Of what the probe takes no file with."""
+FOLLOWS = (
+    "a model that follows most rows, as tuned ones do (results/pocket/dirty_data.md), is counted"
+    " wrong on these; the share is a rule of thumb"
+)
+"""Basis of the effect of a minority's form."""
 
 
 def by_share(

@@ -138,7 +138,7 @@ def _types(
         rows=places,
         of=of,
         fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
-        effect=by_share(len(places), of, "model", _BASIS, (0.3, 0.0, 1.0)),
+        effect=by_share(len(places), of, "figure", _BASIS, (0.3, 0.0, 1.0)),
         details={"types": {one_line(name, 40): dict(kinds[name]) for name in fields}},
     )
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted, have
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
 from probes.sinks import one_line
@@ -103,9 +103,7 @@ def _found(
         rows=rows,
         of=of,
         fix="Write each label in one way.",
-        effect=by_share(
-            n, of, "figure", "an answer in the other spelling counts as wrong; not measured"
-        ),
+        effect=by_share(n, of, "figure", FOLLOWS),
         remedy=Remedy(outputs={at: best[_label(sheet, at)] for at in rows}),
         details={
             "variants": [

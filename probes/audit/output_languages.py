@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import by_share, counted
+from probes.audit.costs import FOLLOWS, by_share, counted
 from probes.audit.records import Found
 from probes.audit.sheet import Sheet
 
@@ -118,6 +118,6 @@ def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:
         rows=rows,
         of=of,
         fix="Translate these outputs, or say in the instruction which language is wanted.",
-        effect=by_share(len(rows), of, "model", "rule of thumb, not measured", (0.8, 0.2, 1.2)),
+        effect=by_share(len(rows), of, "figure", FOLLOWS, (0.8, 0.2, 1.2)),
         details={"languages": {name: len(held) for name, held in odd.items()}, "usual": most},
     )

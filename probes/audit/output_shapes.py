@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted, have
 from probes.audit.field_drift import Signature, drift, signature
 from probes.audit.label_spellings import variants
 from probes.audit.output_forms import (
@@ -36,7 +36,6 @@ _FREE = ("generation", "summarization", "synthetic-data")
 _LEAST = 20
 """Fewer outputs show no convention."""
 _MOSTLY = 0.9
-_BASIS = "a model that follows most rows has these wrong; rule of thumb, not measured"
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ def _mixed(sheet: Sheet, dimension: Dimension, groups: dict[str, list[int]]) -> 
         rows=rows,
         of=total,
         fix=dimension.fix,
-        effect=by_share(len(rows), len(sheet.usable), "model", _BASIS, dimension.factors),
+        effect=by_share(len(rows), len(sheet.usable), "figure", FOLLOWS, dimension.factors),
         details={"dimension": dimension.name, "shapes": dict(sizes), "majority": most},
     )
 

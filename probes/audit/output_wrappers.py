@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted, have
 from probes.audit.label_spellings import folded
 from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
@@ -53,9 +53,7 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         rows=[at for name in names for at in groups[name]],
         of=of,
         fix="Leave the answer alone in every row, unless these are answers of their own.",
-        effect=by_share(
-            n, of, "model", "a strict reader takes the whole output; not measured", (0.9, 0.3, 1.3)
-        ),
+        effect=by_share(n, of, "figure", FOLLOWS, (0.9, 0.3, 1.3)),
         remedy=Remedy(outputs=outputs) if outputs else None,
         details={"wrappers": {name: len(rows) for name, rows in groups.items()}},
     )
