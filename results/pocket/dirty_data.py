@@ -2,11 +2,11 @@
 
     python -m results.pocket.dirty_data --tasks ticket-routing order-json --seeds 0 1 2
 
-Faults are planted into 40 % of the training file's rows, wrong labels into 20 % as well; the cleaned copy is what
-`advisor audit --fix` writes, and is trained on where it is not the clean file again. Every run
-answers the same clean test items, of another draw. The loss is the mean difference to the clean
-runs over seeds and items, with a bootstrap interval over both; beside it stands what the audit said
-the finding would cost.
+Faults are planted into 40 % of the training file's rows, wrong labels into 20 % as well; the
+cleaned copy is what `advisor audit --fix` writes, and is trained on where it is not the clean file
+again. Every run answers the same clean test items, of another draw. The loss is the mean difference
+to the clean runs over seeds and items, with a bootstrap interval over both; beside it stands what
+the audit said the finding would cost.
 """
 
 from __future__ import annotations
