@@ -11,8 +11,8 @@ REFUSED = Effect(
 )
 """Of what the probe takes no file with."""
 FOLLOWS = (
-    "a model that follows most rows, as tuned ones do (results/pocket/dirty_data.md), is counted"
-    " wrong on these; the share is a rule of thumb"
+    "a model that follows most rows is counted wrong on these, and near an even split it follows"
+    " neither (results/pocket/dirty_data.md); the share is a rule of thumb"
 )
 """Basis of the effect of a minority's form."""
 
