@@ -203,9 +203,9 @@ def page(runs: Sequence[Run]) -> Iterator[str]:
     yield "and test); 2, 4: 16 intents put together; tickets: the pocket world's ticket-routing."
     yield "Settings were chosen on draws of banking77 with other seeds (12, 4 and 2 labels; their"
     yield "intents overlap with these), on all 77, untouched, at 10 and at 20 %, and on draws 1"
-    yield "and 2 of tickets (the widening `_UNLEARNT`); 30 was not looked at. 12, 4, 2 and 77 were"
-    yield "run before that widening. banking77 has wrong labels of its own:"
-    yield "here they are our error."
+    yield "and 2 of tickets (the widening `_UNLEARNT`); 30 was not looked at. 12, 4, 2 and"
+    yield "77 were run before that widening. banking77 has wrong labels of its own: here they"
+    yield "are our error."
     yield ""
     yield from _table(runs)
     yield ""
