@@ -29,7 +29,7 @@ def audit(
     from advisor.audit import sheet_of, write_audit
     from advisor.report.audit_text import audit_lines, to_act_on
     from advisor.task import Flags
-    from probes.audit.cleaned import write_cleaned
+    from probes.audit.cleaned import refuse_existing, write_cleaned
     from probes.audit.runner import audit as run
     from probes.sinks import file_name, terminal
     from probes.spec import read_spec
@@ -39,6 +39,8 @@ def audit(
             click.echo(f"\r\x1b[Klooking at {check} ...", err=True, nl=False)
 
     spec = Flags(ladder=ladder).applied(read_spec(task))
+    if fix:
+        refuse_existing(spec, task)
     sheet = sheet_of(spec, task)
     record, found = run(sheet, spec.name, told)
     if sys.stderr.isatty():
@@ -49,6 +51,8 @@ def audit(
         click.echo(terminal("\n".join(audit_lines(record))))
     written = write_audit(out, record) if out is not None else []
     written += write_cleaned(sheet, found, spec, task) if fix else []
+    if fix and not any(".cleaned." in path.name for path in written):
+        click.echo("nothing that --fix could mend", err=True)
     for path in written:
         click.echo(f"wrote {file_name(path)}", err=True)
     return int(strict and bool(to_act_on(record)))

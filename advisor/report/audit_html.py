@@ -36,7 +36,7 @@ def _page(audit: Audit) -> Iterator[str]:
     yield f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
     yield f"<p>{audit.n_rows:,} rows, {audit.n_test_rows:,} of a test file; looked at in"
     yield f" {audit.seconds:.1f} s.</p>"
-    costly = [found for found in audit.findings if found.effect.points > 0]
+    costly = [found for found in audit.findings if points(found.effect)]
     if costly:
         yield "<h2>What each is expected to cost, in points of quality</h2>"
         yield from _costs(costly[:MAX_BARS])

@@ -33,11 +33,11 @@ def points(effect: Effect) -> str:
 
 
 def shown_rows(found: AuditFinding, limit: int = 5) -> str:
-    """The first rows to look at: `train 12, train 88, … (240 rows)`."""
+    """The first rows to look at: `train 12, train 88, … (2,400 rows)`."""
     if not found.rows:
         return ""
     shown = ", ".join(f"{place.file} {place.row}" for place in found.rows[:limit])
-    return shown if found.n <= min(limit, len(found.rows)) else f"{shown}, … ({found.n} rows)"
+    return shown if found.n <= min(limit, len(found.rows)) else f"{shown}, … ({found.n:,} rows)"
 
 
 def audit_lines(audit: Audit) -> Iterator[str]:
@@ -83,7 +83,7 @@ def audit_markdown(audit: Audit, level: int = 1) -> Iterator[str]:
 
 def _size(audit: Audit) -> str:
     test = f" and {audit.n_test_rows:,} of the test file" if audit.n_test_rows else ""
-    return f"{audit.n_rows:,} rows{test}"
+    return f"{audit.n_rows:,} row{'' if audit.n_rows == 1 else 's'}{test}"
 
 
 def to_act_on(audit: Audit) -> list[AuditFinding]:
@@ -98,4 +98,5 @@ def to_act_on(audit: Audit) -> list[AuditFinding]:
 def _count(audit: Audit) -> str:
     if not audit.findings:
         return "nothing found"
-    return f"{len(audit.findings)} findings, {len(to_act_on(audit))} of them to act on"
+    n = len(audit.findings)
+    return f"{n} finding{'' if n == 1 else 's'}, {len(to_act_on(audit))} to act on"

@@ -57,7 +57,8 @@ def write_cleaned(
     The log has a line for each changed row: its number, the finding, and what it was.
 
     Raises:
-        UserError: E-AUDIT-EXISTS, a copy of that name is there; E-RUN-…, the disk.
+        UserError: E-AUDIT-EXISTS, a copy of that name is there; E-AUDIT-ALL, no row would be left;
+            E-RUN-…, the disk.
     """
     written: list[Path] = []
     sources = {"train": spec.data.train, "test": spec.data.test}
@@ -68,9 +69,8 @@ def write_cleaned(
     }
     for path in todo:
         _refuse_existing(_copy_of(path), _log_of(path))
-    for path, changes in todo.items():
-        table = read_table(path)
-        body, log = _changed(table, shape_of(table, spec.data.columns), changes)
+    made = {path: _made(path, changes, spec) for path, changes in todo.items()}
+    for path, (body, log) in made.items():
         with user_errors(path.parent):
             for target, data in ((_log_of(path), log), (_copy_of(path), body)):
                 if not publish(target, data):
@@ -79,12 +79,40 @@ def write_cleaned(
     return written
 
 
+def refuse_existing(spec: TaskSpec, spec_path: Path) -> None:
+    """Refuse before the work begins where a cleaned copy or its log is there.
+
+    Raises:
+        UserError: E-AUDIT-EXISTS.
+    """
+    for source in filter(None, (spec.data.train, spec.data.test)):
+        path = resolve(source, spec_path)
+        _refuse_existing(_copy_of(path), _log_of(path))
+
+
+def _made(path: Path, changes: Changes, spec: TaskSpec) -> tuple[bytes, bytes]:
+    """The copy of one file, and its log.
+
+    Raises:
+        UserError: E-AUDIT-ALL, no row would be left.
+    """
+    table = read_table(path)
+    if changes.dropped.keys() >= {row.number for row in table.rows}:
+        raise UserError(
+            "E-AUDIT-ALL",
+            "no row would be left",
+            place=file_name(path),
+            hint="is `data.test` the same file? Mend the data by hand",
+        )
+    return _changed(table, shape_of(table, spec.data.columns), changes)
+
+
 def _copy_of(path: Path) -> Path:
     return path.with_suffix(f".cleaned{path.suffix}")
 
 
 def _log_of(path: Path) -> Path:
-    return path.with_suffix(".cleaned.log.jsonl")
+    return path.with_suffix(f".cleaned{path.suffix}.log.jsonl")
 
 
 def _refuse_existing(*paths: Path) -> None:
@@ -124,7 +152,7 @@ def _with_output(values: Mapping[str, Any], shape: Shape, output: str) -> dict[s
     column = shape.output or shape.inputs[0]
     before = values[column]
     if shape.output is not None and not isinstance(before, list):
-        return {**values, column: output}
+        return {**values, column: parse_json(output) if isinstance(before, dict) else output}
     as_text = isinstance(before, str)
     turns = [dict(turn) for turn in (parse_json(before) if as_text else before)]
     last = max(at for at, turn in enumerate(turns) if _speaker(turn) in _ANSWERERS)

@@ -14,6 +14,8 @@ from probes.estimates import wilson
 from probes.records import Estimate
 
 MOST_ROWS = 50_000
+MANY_ANSWERS = ("generation", "summarization", "synthetic-data")
+"""Tasks in which one input may well have several right outputs."""
 FIX = (
     "Decide on one answer for each, most contested first, or add to the input what tells them"
     " apart."
@@ -34,7 +36,8 @@ _FILLERS = frozenset(
 
 def check(sheet: Sheet) -> Iterator[Found]:
     """The same input with other outputs; for free text also inputs that differ in fillers only."""
-    yield from _same_input(sheet)
+    if sheet.task_type not in MANY_ANSWERS:
+        yield from _same_input(sheet)
     if not sheet.labelled:
         yield from _near_inputs(sheet)
 
@@ -45,7 +48,8 @@ def check(sheet: Sheet) -> Iterator[Found]:
 def _same_input(sheet: Sheet) -> Iterator[Found]:
     groups: dict[str, list[int]] = defaultdict(list)
     for at in sheet.usable:
-        groups[normalised(sheet.entries[at].text)].append(at)
+        if sheet.entries[at].rejected is None:  # several chosen answers are the form of pairs
+            groups[normalised(sheet.entries[at].text)].append(at)
     contested: list[list[int]] = []
     best = 0
     for group in groups.values():
@@ -58,12 +62,12 @@ def _same_input(sheet: Sheet) -> Iterator[Found]:
         return
     contested.sort(key=len, reverse=True)
     rows = [at for group in contested for at in group]
-    n = len(sheet.usable)
+    n = sum(map(len, groups.values()))
     ceiling = _share(best, n)
     yield Found(
         kind="contradictions",
         text=(
-            f"{len(contested):,} inputs appear with different outputs, on {len(rows):,} of {n:,}"
+            f"{_inputs(len(contested))} with different outputs, on {len(rows):,} of {n:,}"
             f" rows: a model that gives one answer to one input matches {100 * best / n:.1f} % of"
             " the rows at most."
         ),
@@ -74,6 +78,10 @@ def _same_input(sheet: Sheet) -> Iterator[Found]:
         figures={"exact_match_ceiling": ceiling},
         details={"inputs": len(contested), "largest": len(contested[0])},
     )
+
+
+def _inputs(n: int) -> str:
+    return "1 input appears" if n == 1 else f"{n:,} inputs appear"
 
 
 def _answer(sheet: Sheet, at: int) -> str:

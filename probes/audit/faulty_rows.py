@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from probes.audit.costs import REFUSED, counted, have
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Entry, Sheet
+from probes.data import MIN_ROWS, normalised
 
 BLANK: dict[str, Callable[[Entry], bool]] = {
-    "input": lambda entry: not entry.text.strip(),
+    "input": lambda entry: not (entry.asked and entry.text.strip()),
     "output": lambda entry: not entry.output.strip(),
     "rejected": lambda entry: entry.rejected is not None and not entry.rejected.strip(),
 }
@@ -18,7 +19,7 @@ BLANK: dict[str, Callable[[Entry], bool]] = {
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """Kinds `unreadable-rows`, `empty-input`, `empty-output` and `empty-rejected`."""
+    """Rows that are refused (`unreadable-rows`, `empty-…`), and files that are."""
     rows: dict[str, list[int]] = {}
     for at, entry in enumerate(sheet.entries):
         if entry.fault:
@@ -29,6 +30,23 @@ def check(sheet: Sheet) -> Iterator[Found]:
             rows.setdefault(f"empty-{blank}", []).append(at)
     for kind, found in sorted(rows.items()):
         yield _told(kind, found, sheet)
+    yield from _too_few(sheet)
+
+
+def _too_few(sheet: Sheet) -> Iterator[Found]:
+    """Kinds `too-few-rows` and `one-class`: what `probes.data.read_examples` refuses a file for."""
+    rows = [at for at in sheet.usable if sheet.entries[at].file == "train"]
+    train = [sheet.entries[at] for at in rows]
+    n = len({(normalised(entry.text), entry.output, entry.rejected) for entry in train})
+    of = len(sheet.entries)
+    if n < MIN_ROWS:
+        text = f"Only {counted(n, len(train))} of the training file differ; {MIN_ROWS} are needed."
+        fix = "Label more rows, in the order that they come in."
+        yield Found("too-few-rows", text, [], of, fix, REFUSED)
+    if sheet.labelled and train and len({entry.output for entry in train}) == 1:
+        text = f"All {len(train):,} rows of the training file have one label."
+        fix = "Add rows of another class, or check `data.columns.output`."
+        yield Found("one-class", text, [], of, fix, REFUSED)
 
 
 def _told(kind: str, rows: list[int], sheet: Sheet) -> Found:

@@ -95,6 +95,7 @@ def _found(sheet: Sheet, sides: _Sides, leaking: Mapping[int, list[int]], kind: 
     n, of = len(leaking), len(sides.tested)
     learnt = sorted({place for same in leaking.values() for place in same})
     exact = kind == "test-leakage"
+    has_file = any(sheet.entries[at].file == "test" for at in sheet.usable)
     stand = "stands" if n == 1 else "stand"
     how = "word for word" if exact else "in nearly the same words and with the same answer"
     effect = _flattered(n / of, _PROBE[kind])
@@ -108,7 +109,7 @@ def _found(sheet: Sheet, sides: _Sides, leaking: Mapping[int, list[int]], kind: 
         of=of,
         fix=f"Take the {_many(len(learnt), 'row')} out of {sides.whose}.",
         effect=effect,
-        remedy=Remedy(drop=[usable[place] for place in learnt]),
+        remedy=Remedy(drop=[usable[place] for place in learnt]) if exact and has_file else None,
         details={"n_tested": of, "n_leaking": n, "n_learnt": len(learnt)},
     )
 

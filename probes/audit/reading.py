@@ -65,6 +65,7 @@ def _entries(table: Table, shape: Shape, spec: TaskSpec, name: FileName) -> Iter
             turns=(*turns, Turn(role="assistant", content=output)) if _is_chat(turns) else None,
             gold=ids_of(row.values.get(columns.gold_passages or "")),
             fault=fault,
+            asked=any(turn.content.strip() for turn in turns if turn.role == "user"),
         )
 
 

@@ -39,6 +39,8 @@ class Entry:
     """Ids of the passages that hold the answer, where the data say so."""
     fault: str = ""
     """Why the probe would refuse the row, in a clause; '' where it would not."""
+    asked: bool = True
+    """Whether a user turn says anything."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from knowledge.errors import UserError
 from probes.audit.cleaned import write_cleaned
 from probes.audit.reading import read_sheet
 from probes.audit.records import Found, Remedy
+from probes.audit.runner import audit
 from probes.audit.sheet import Sheet
 from probes.spec import spec_from_mapping
 from probes.tables import read_table
@@ -89,7 +90,43 @@ def test_a_copy_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="E-AUDIT-EXISTS"):
         write_cleaned(sheet, [found(drop=[1])], spec, tmp_path / "spec.yaml")
     assert mine.read_text() == "work of mine"
-    assert not (tmp_path / "rows.cleaned.log.jsonl").exists()
+    assert not (tmp_path / "rows.cleaned.jsonl.log.jsonl").exists()
+
+
+def test_a_copy_without_rows_is_refused(tmp_path: Path) -> None:
+    sheet, spec, _ = task(tmp_path, ".jsonl")
+    with pytest.raises(UserError, match="E-AUDIT-ALL"):
+        write_cleaned(sheet, [found(drop=range(5))], spec, tmp_path / "spec.yaml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl"]
+
+
+def test_an_object_stays_an_object(tmp_path: Path) -> None:
+    rows = [{"input": "ask", "output": {"a": 1}}]
+    sheet, spec, _ = task(tmp_path, ".jsonl", rows)
+    _, copy = write_cleaned(sheet, [found(outputs={0: '{"a": 2}'})], spec, tmp_path / "spec.yaml")
+    assert read_table(copy).rows[0].values["output"] == {"a": 2}
+
+
+def test_no_answer_is_lost_where_groups_cross_the_split(tmp_path: Path) -> None:
+    rows = [
+        {"input": f"ask {at % 40}", "output": f"say {at % 40}", "group": f"g{at}"}
+        for at in range(80)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"group": "group"}
+    spec = spec_from_mapping(
+        {
+            "version": 1,
+            "name": "t",
+            "task_type": "qa",
+            "data": {"train": "rows.jsonl", "columns": columns},
+        }
+    )
+    sheet = read_sheet(spec, tmp_path / "spec.yaml")
+    _, told = audit(sheet, "t")
+    _, copy = write_cleaned(sheet, told, spec, tmp_path / "spec.yaml")
+    kept = {row.values["input"] for row in read_table(copy).rows}
+    assert kept == {row["input"] for row in rows}
 
 
 def test_nothing_to_fix_writes_nothing(tmp_path: Path) -> None:

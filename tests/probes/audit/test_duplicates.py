@@ -114,7 +114,7 @@ def test_a_test_file_that_stands_in_train() -> None:
     assert list(exact.rows) == [140, 0, 141, 1, 142, 2, 143, 3]
     assert exact.remedy is not None and list(exact.remedy.drop) == [0, 1, 2, 3]
     assert list(near.rows) == [144, 7, 145, 9]
-    assert near.remedy is not None and list(near.remedy.drop) == [7, 9]
+    assert near.remedy is None
     assert near.of == 46 and near.effect.on == "figure"
     assert near.effect.high == pytest.approx(100 * 2 / 46, abs=0.01)
     assert near.text.startswith("2 of 46 rows of the test file stand in nearly the same words")

@@ -52,12 +52,31 @@ def test_rows_that_a_probe_refuses_are_told_together(tmp_path: Path) -> None:
 
     rows = [chat("user", "assistant"), chat("user"), chat("user", "robot"), chat("assistant")]
     sheet = sheet_of(tmp_path, rows)
-    (found,) = check(sheet)
+    found, few = check(sheet)
+    assert few.kind == "too-few-rows"
     assert found.rows == [1, 2, 3]
     assert found.remedy is not None
     assert list(found.remedy.drop) == [1, 2, 3]
     assert sum(found.details["causes"].values()) == 3
-    assert not list(check(sheet_of(tmp_path, rows[:1])))
+    assert [each.kind for each in check(sheet_of(tmp_path, rows[:1]))] == ["too-few-rows"]
+
+
+def test_what_a_probe_refuses_a_file_for_is_told(tmp_path: Path) -> None:
+    same = [{"input": f"ask {at}", "output": "yes"} for at in range(40)]
+    (found,) = check(sheet_of(tmp_path, same, task_type="classification"))
+    assert found.kind == "one-class"
+    (found,) = check(sheet_of(tmp_path, [same[0]] * 40))
+    assert found.kind == "too-few-rows"
+    assert not list(check(sheet_of(tmp_path, same)))
+
+
+def test_a_user_who_says_nothing_under_a_system_prompt(tmp_path: Path) -> None:
+    def chat(text: str) -> dict[str, Any]:
+        turns = [("system", "be kind"), ("user", text), ("assistant", "ho")]
+        return {"messages": [{"role": role, "content": content} for role, content in turns]}
+
+    (found,) = check(sheet_of(tmp_path, [*(chat(f"ask {at}") for at in range(40)), chat(" ")]))
+    assert (found.kind, list(found.rows)) == ("empty-input", [40])
 
 
 def test_a_conversation_is_kept_whole(tmp_path: Path) -> None:
