@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from probes.audit.records import Audit, AuditFinding, Effect
 from probes.sinks import markdown
 
+INFORMATION = "For information"
 GROUPS: dict[str, Callable[[Effect], bool]] = {
     "What stops a probe": lambda effect: effect.on == "probe",
     "What lowers quality": lambda effect: effect.on == "model" and effect.points > 0,
     "What bends the figure": lambda effect: effect.on == "figure",
     "What touches people": lambda effect: effect.on == "safety",
-    "For information": lambda effect: effect.on == "model" and effect.points <= 0,
+    INFORMATION: lambda effect: effect.on == "model" and effect.points <= 0,
 }
 """Headings, and which findings stand under each."""
 
@@ -47,6 +48,8 @@ def audit_lines(audit: Audit) -> Iterator[str]:
         yield from ("", heading)
         for each in found:
             yield f"- {each.kind}: {each.text}"
+            if heading == INFORMATION:
+                continue  # rows and what to do about them stand in the pages
             facts = [points(each.effect), shown_rows(each)]
             if any(facts):
                 yield f"    {'; '.join(filter(None, facts))}"
