@@ -16,13 +16,31 @@ _EACH = 5
 """Rows that a value must have on average for outputs to count as a closed set."""
 _NEAR = 3
 _JOINED = re.compile(r"(?<=\w)[_\s-]+(?=\w)")
+_WORD = re.compile(r"[^\W\d_]+")
+_SHORT = 4
+"""Letters up to which a word may be a unit or an abbreviation."""
 _ENDS = " \t\n.,;:!?\"'`“”‘’*"
 
 
 def folded(label: str) -> str:
-    """What all spellings of a label share; signs inside and `+`, `#`, `-` at the ends are kept."""
-    plain = unicodedata.normalize("NFKC", label).casefold()
+    """What all spellings of a label share; signs inside and `+`, `#`, `-` at the ends are kept.
+
+    NFC, since NFKC makes 52 of 5².
+    """
+    plain = unicodedata.normalize("NFC", label).casefold()
     return _JOINED.sub(" ", plain.strip(_ENDS)) or plain.strip()
+
+
+def case_tells(one: str, two: str) -> bool:
+    """Whether two spellings differ by case in a short word that may be two (MB and Mb, mW and MW,
+    US and us); a capital at the start of a word in small letters tells nothing."""
+    return any(
+        first != second
+        and len(first) <= _SHORT
+        and first.casefold() == second.casefold()
+        and not (first[1:].islower() and second[1:].islower())
+        for first, second in zip(_WORD.findall(one), _WORD.findall(two), strict=False)
+    )
 
 
 def closed_set(sheet: Sheet, n_values: int) -> bool:
@@ -31,7 +49,8 @@ def closed_set(sheet: Sheet, n_values: int) -> bool:
 
 
 def variants(sheet: Sheet) -> Iterator[Found]:
-    """Kind label-variants, with a remedy: the spelling of most rows for all."""
+    """Kind label-variants, with a remedy: the spelling of most rows for all. Outputs that are no
+    labels have none where case may tell them apart."""
     counts = Counter(sheet.entries[at].output for at in sheet.usable)
     if sheet.labelled:  # the probe takes the spaces around labels away
         stripped: Counter[str] = Counter()
@@ -95,6 +114,12 @@ def _found(
     n, of = len(rows), len(sheet.usable)
     first = _label(sheet, rows[0])
     example = f"{one_line(first, 40)!r} for {one_line(best[first], 40)!r}"
+    written = {at: best[_label(sheet, at)] for at in rows}
+    safe = {
+        at: spelling
+        for at, spelling in written.items()
+        if sheet.labelled or not case_tells(_label(sheet, at), spelling)
+    }
     listed = sorted((name for name in best if best[name] != name), key=lambda name: -counts[name])
     return Found(
         kind="label-variants",
@@ -104,7 +129,7 @@ def _found(
         of=of,
         fix="Write each label in one way.",
         effect=by_share(n, of, "figure", FOLLOWS),
-        remedy=Remedy(outputs={at: best[_label(sheet, at)] for at in rows}),
+        remedy=Remedy(outputs=safe) if safe else None,
         details={
             "variants": [
                 {"from": one_line(name, 40), "to": one_line(best[name], 40), "n": counts[name]}

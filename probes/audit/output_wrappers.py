@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from probes.audit.costs import FOLLOWS, by_share, counted, have
-from probes.audit.label_spellings import folded
+from probes.audit.label_spellings import case_tells, folded
 from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
 from probes.audit.records import Found, Remedy
@@ -38,7 +38,9 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         name, inner = around
         groups[name].append(at)
         label = common.get(folded(inner)) or common.get(folded(_without_article(inner)))
-        if known and label is not None and label != text.strip():
+        if not known or label is None or label == text.strip():
+            continue
+        if sheet.labelled or not case_tells(_without_article(inner), label):
             outputs[at] = label
     n = sum(map(len, groups.values()))
     of = len(texts)

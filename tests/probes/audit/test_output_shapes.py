@@ -60,6 +60,36 @@ def test_labels_that_differ_in_a_sign_are_two_labels() -> None:
     assert not list(check(sheet([("x", o) for o in outputs], "classification", "accuracy")))
 
 
+def test_a_power_is_no_spelling_of_the_digits() -> None:
+    outputs = ["5²", "5²", "52", "7"] * 25
+    assert not list(check(sheet([("x", o) for o in outputs], "qa", "token_f1")))
+    assert not list(check(sheet([("x", o) for o in outputs], "classification", "accuracy")))
+
+
+@pytest.mark.parametrize(
+    ("usual", "other", "task", "mended"),
+    [
+        ("MB", "Mb", "qa", False),
+        ("5 MW", "5 mW", "qa", False),
+        ("US", "us", "qa", False),
+        ("The answer is MB", "The answer is Mb", "qa", False),
+        ("yes", "Yes", "qa", True),
+        ("Paris", "PARIS", "qa", True),
+        ("MB", "Mb", "classification", True),
+    ],
+)
+def test_case_that_may_tell_answers_apart_is_left(
+    usual: str, other: str, task: str, mended: bool
+) -> None:
+    outputs = [usual, usual, "one", "two"] * 25
+    outputs[40] = other
+    found = list(check(sheet([("x", o) for o in outputs], task, "token_f1")))
+    variants = next(each for each in found if each.kind == "label-variants")
+    assert list(variants.rows) == [40]
+    assert (variants.remedy is not None) is mended
+    assert any(each.remedy is not None for each in found) is mended
+
+
 @pytest.mark.parametrize(
     "change",
     [
