@@ -8,7 +8,7 @@ from typing import Any
 
 from probes.audit.costs import by_share, counted, have
 from probes.audit.records import Found
-from probes.sinks import one_line
+from probes.audit.shown import private, shown
 
 Signature = tuple[tuple[str, str], ...]
 """Fields with their types, sorted."""
@@ -83,9 +83,9 @@ def _fields(
         fix="Give all outputs the same names of fields; write null where there is no value.",
         effect=by_share(len(places), of, "figure", _BASIS, (0.6, 0.2, 1.2)),
         details={
-            "usual": [one_line(name, 40) for name in sorted(usual)[:30]],
-            "missing": _shown(missing),
-            "extra": _shown(extra),
+            "usual": [_shown(name) for name in sorted(usual)[:30]],
+            "missing": _listed(missing),
+            "extra": _listed(extra),
         },
     )
 
@@ -130,7 +130,7 @@ def _types(
         return
     places = [at for each in sorted(odd, key=lambda each: sizes[each]) for at in rows[each]]
     fields = sorted(usual)[:20]
-    first = f"{one_line(fields[0], 40)!r} is usually a {usual[fields[0]]}"
+    first = f"'{_shown(fields[0])}' is usually a {usual[fields[0]]}"
     yield Found(
         kind="mixed-types",
         text=f"{counted(len(places), of)} {have(len(places))} a value of another type than most"
@@ -139,14 +139,20 @@ def _types(
         of=of,
         fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
         effect=by_share(len(places), of, "figure", _BASIS, (0.3, 0.0, 1.0)),
-        details={"types": {one_line(name, 40): dict(kinds[name]) for name in fields}},
+        details={"types": {_shown(name): dict(kinds[name]) for name in fields}},
     )
 
 
 def _named(before: str, names: Counter[str]) -> str:
-    listed = ", ".join(repr(one_line(name, 40)) for name, _ in names.most_common(3))
+    listed = ", ".join(f"'{_shown(name)}'" for name, _ in names.most_common(3))
     return f"{before} {listed}" if listed else ""
 
 
-def _shown(names: Counter[str]) -> list[str]:
-    return [one_line(name, 40) for name, _ in names.most_common(30)]
+def _listed(names: Counter[str]) -> list[str]:
+    return [_shown(name) for name, _ in names.most_common(30)]
+
+
+def _shown(name: str) -> str:
+    """A field's name; the parts of `outer.inner` are looked at alone too, for a dot before a number
+    hides it from the patterns."""
+    return next(filter(None, map(private, name.split("."))), shown(name))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from probes.audit.noise_estimate import Noise, noise_of
 from probes.audit.records import Effect, Found
 from probes.audit.sheet import Sheet
+from probes.audit.shown import shown
 from probes.records import Estimate, Json
-from probes.sinks import one_line
 
 MOST_ROWS = 20_000
 FEW = 0.01
@@ -75,7 +75,7 @@ def _effect(rate: Estimate) -> Effect:
 
 def _details(noise: Noise) -> Json:
     """Rates by label, the worst first, and the pairs of labels most often confused."""
-    names = [one_line(name, 40) for name in noise.labels]
+    names = [shown(name) for name in noise.labels]
     by_label: list[Json] = []
     pairs: list[Json] = []
     for true, row in enumerate(noise.transitions):

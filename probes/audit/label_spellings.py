@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from probes.audit.costs import FOLLOWS, by_share, counted, have
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
-from probes.sinks import one_line
+from probes.audit.shown import shown
 
 _EACH = 5
 """Rows that a value must have on average for outputs to count as a closed set."""
@@ -113,7 +113,7 @@ def _found(
 ) -> Found:
     n, of = len(rows), len(sheet.usable)
     first = _label(sheet, rows[0])
-    example = f"{one_line(first, 40)!r} for {one_line(best[first], 40)!r}"
+    example = f"'{shown(first)}' for '{shown(best[first])}'"
     written = {at: best[_label(sheet, at)] for at in rows}
     safe = {
         at: spelling
@@ -132,7 +132,7 @@ def _found(
         remedy=Remedy(outputs=safe) if safe else None,
         details={
             "variants": [
-                {"from": one_line(name, 40), "to": one_line(best[name], 40), "n": counts[name]}
+                {"from": shown(name), "to": shown(best[name]), "n": counts[name]}
                 for name in listed[:50]
             ]
         },

@@ -11,7 +11,7 @@ from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
-from probes.sinks import one_line
+from probes.audit.shown import private, shown
 
 _USUAL = 0.4
 """From this share on a wrapper is the form of the task, and its absence the exception."""
@@ -90,7 +90,7 @@ def _inside(sheet: Sheet, texts: Sequence[int]) -> dict[str, tuple[str, str]]:
     if len(counts) > len(texts) / 3:
         return {}
     return {
-        text: (one_line(frame, 40), label)
+        text: (private(text) or shown(frame), label)
         for text, (frame, label) in around_labels(counts).items()
         if folded(text) != folded(label)
     }
@@ -106,7 +106,7 @@ def _framed(
     if found is None or (sheet.labelled and folded(found[1]) not in common):
         return None
     (place, words), inner = found
-    return f"{one_line(words, 30)!r} {place}", inner
+    return f"'{shown(words, 30)}' {place}", inner
 
 
 def _common_values(sheet: Sheet, texts: Sequence[int], frames: set[Frame]) -> dict[str, str]:
