@@ -1,4 +1,4 @@
-"""Which languages the rows are in, and whether answers come in that of their question."""
+"""Which languages the inputs are in; output_languages.py looks at the outputs."""
 
 from __future__ import annotations
 
@@ -21,81 +21,38 @@ MIN_SHARE = 0.003
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """A minority language among inputs, among outputs, or in outputs against their inputs."""
+    """Kind mixed-languages: a minority language among inputs."""
     sample = sheet.sample(SAMPLED)
     if not sample:
         raise NotChecked("no rows")
-    found = _all(sheet, sample)
+    found = list(_all(sheet, sample))
     # The whole is read only where the sample shows something.
     yield from _all(sheet, sheet.usable) if found and len(sample) < len(sheet.usable) else found
 
 
-def _all(sheet: Sheet, rows: Sequence[int]) -> list[Found]:
-    asked = _told(sheet, "input", rows)
-    found = list(_of_side("input", asked, len(rows)))
-    if not sheet.labelled:
-        said = _told(sheet, "output", rows)
-        found += _of_side("output", said, len(rows))
-        found += _against({at: (asked[at], said[at]) for at in said if at in asked})
-    return found
-
-
-def _text(sheet: Sheet, at: int, side: str) -> str:
-    entry = sheet.entries[at]
-    return entry.text if side == "input" else entry.output
-
-
-def _of_side(side: str, told: dict[int, str], n: int) -> Iterator[Found]:
+def _all(sheet: Sheet, rows: Sequence[int]) -> Iterator[Found]:
+    guesses = ((at, language_of(sheet.entries[at].text)) for at in rows)
+    told = {at: language for at, language in guesses if language is not None}
+    n = len(rows)
     counts = _counts(told, n)
     if len(told) < max(MIN_TOLD, MIN_TOLD_SHARE * n) or not _minorities(counts):
         return
     main, n_main = counts.most_common(1)[0]
     others = _minorities(counts)
-    rows = [at for at, language in told.items() if language in others]
+    minor = [at for at, language in told.items() if language in others]
     listed = ", ".join(f"{name} in {n}" for name, n in counts.most_common(5) if name in others)
     yield Found(
         kind="mixed-languages",
-        text=f"Of {n} {side}s, {n_main} are in {main}, as far as it shows, and {len(rows)} in "
+        text=f"Of {n} inputs, {n_main} are in {main}, as far as it shows, and {len(minor)} in "
         f"others ({listed}).",
-        rows=sorted(rows, key=lambda at: counts[told[at]]),
+        rows=sorted(minor, key=lambda at: counts[told[at]]),
         of=n,
         fix=f"If the model must serve {_list(others)} too, add train rows until each has hundreds "
         "and report each apart; if not, take these rows out.",
-        effect=_effect(len(rows) / n),
-        figures={"other-languages": _share(len(rows), n)},
-        details={"side": side, "languages": dict(counts.most_common(10))},
+        effect=_effect(len(minor) / n),
+        figures={"other-languages": _share(len(minor), n)},
+        details={"languages": dict(counts.most_common(10))},
     )
-
-
-def _against(pairs: dict[int, tuple[str, str]]) -> Iterator[Found]:
-    """Answers in another language than their question's, where most are in the same."""
-    if len(pairs) < MIN_TOLD:
-        return
-    # A usual change (translation from A to B) is the task; what departs from it is the fault.
-    usual = {
-        asked: Counter(to for from_, to in pairs.values() if from_ == asked).most_common(1)[0][0]
-        for asked in {from_ for from_, _ in pairs.values()}
-    }
-    rows = [at for at, (asked, said) in pairs.items() if said != usual[asked]]
-    if len(rows) < max(MIN_ROWS, MIN_SHARE * len(pairs)):
-        return
-    yield Found(
-        kind="mixed-languages",
-        text=f"{len(rows)} of {len(pairs)} outputs are in another language than outputs to inputs "
-        "of that language are.",
-        rows=rows,
-        of=len(pairs),
-        fix="Translate these outputs or take the rows out: a model learns to change language at "
-        "random.",
-        effect=_effect(len(rows) / len(pairs)),
-        figures={"other-language-answers": _share(len(rows), len(pairs))},
-        details={"side": "output against input"},
-    )
-
-
-def _told(sheet: Sheet, side: str, rows: Sequence[int]) -> dict[int, str]:
-    guesses = ((at, language_of(_text(sheet, at, side))) for at in rows)
-    return {at: language for at, language in guesses if language is not None}
 
 
 def _counts(told: dict[int, str], n: int) -> Counter[str]:

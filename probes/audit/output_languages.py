@@ -1,4 +1,4 @@
-"""Outputs in another script or language than most, where their inputs give no reason for it."""
+"""Outputs in another script or language than the rest, where their inputs give no reason for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from probes.audit.costs import FOLLOWS, by_share, counted
+from probes.audit.language_guess import language_of
 from probes.audit.records import Found
 from probes.audit.sheet import Sheet
 
@@ -36,12 +37,26 @@ _ALL = frozenset().union(*_SETS.values())
 _MOSTLY = 0.6
 _WORDS_NEEDED = 6
 _LEAST = 20
+_CLEARLY, _PAIRS, _LEAST_AGAINST = 0.8, 30, (5, 0.003)
+"""Share of the answers to one language that must be in one, rows that show both languages, and rows
+and share from which a departure is no wrong guess."""
 
 
 def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
-    """Kind mixed-languages; labels and code are what they are."""
+    """Kind output-languages; labels and code are what they are."""
     if sheet.labelled or sheet.task_type == "code" or len(texts) < _LEAST:
         return
+    odd, usual = _unlike_most(sheet, texts)
+    known = {at for rows in odd.values() for at in rows}
+    for at, name in _unlike_others(sheet, texts).items():
+        if at not in known:
+            odd.setdefault(name, []).append(at)
+    if odd:
+        yield _found(odd, len(texts), usual)
+
+
+def _unlike_most(sheet: Sheet, texts: Sequence[int]) -> tuple[dict[str, list[int]], str]:
+    """Outputs in another language than most and than their input, by language; that of most."""
     groups: dict[str, list[int]] = defaultdict(list)
     sampled = texts[:: 1 + len(texts) // 500]
     usual = _usual([sheet.entries[at].output for at in sampled], 0.5)
@@ -55,15 +70,38 @@ def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         groups[name or usual].append(at)
     most = max(groups, key=lambda name: len(groups[name]))
     if len(groups[most]) < _MOSTLY * len(texts):
-        return
+        return {}, ""
     odd = {
         name: [at for at in rows if not _natural(name, most or expected, sheet.entries[at].text)]
         for name, rows in groups.items()
         if name not in (most, expected, "")
     }
-    odd = {name: rows for name, rows in odd.items() if rows}
-    if odd:
-        yield _found(odd, len(texts), most)
+    return {name: rows for name, rows in odd.items() if rows}, most
+
+
+def _unlike_others(sheet: Sheet, texts: Sequence[int]) -> dict[int, str]:
+    """Outputs in another language than those to inputs in the language of theirs, with their own:
+    an English answer to a German question, where German questions have German answers."""
+    pairs: dict[int, tuple[str, str]] = {}
+    for at in texts:
+        said = language_of(sheet.entries[at].output)
+        asked = said and language_of(sheet.entries[at].text)
+        if said and asked:
+            pairs[at] = (asked, said)
+    if len(pairs) < _PAIRS:
+        return {}
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for asked, said in pairs.values():
+        answers[asked][said] += 1
+    # A usual change (translation from A to B) is the task; what departs from it is the fault.
+    usual = {}
+    for asked, counts in answers.items():
+        name, n = counts.most_common(1)[0]
+        if n >= _CLEARLY * counts.total():
+            usual[asked] = name
+    odd = {at: said for at, (asked, said) in pairs.items() if said != usual.get(asked, said)}
+    least, share = _LEAST_AGAINST
+    return odd if len(odd) >= max(least, share * len(pairs)) else {}
 
 
 def _usual(texts: Sequence[str], share: float) -> str:
@@ -112,9 +150,9 @@ def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:
     shown = ", ".join(f"{name} {len(odd[name]):,}" for name in reversed(names))
     rest = f"; most are {most}" if most else ""
     return Found(
-        kind="mixed-languages",
-        text=f"{counted(len(rows), of)} answer in another language or script than most and than"
-        f" their input: {shown}{rest}.",
+        kind="output-languages",
+        text=f"{counted(len(rows), of)} answer in another language or script than the rest, and"
+        f" their input gives no reason for it: {shown}{rest}.",
         rows=rows,
         of=of,
         fix="Translate these outputs, or say in the instruction which language is wanted.",

@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from probes.audit import amount, coverage, difficulty, frames, languages, lengths, shift
+from probes.audit import (
+    amount,
+    coverage,
+    difficulty,
+    frames,
+    languages,
+    lengths,
+    output_shapes,
+    shift,
+)
 from probes.audit.language_guess import language_of
-from probes.audit.records import NotChecked
+from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Entry, Rung, Sheet
 
 SIDES = ("train", "train", "train", "dev", "test")
@@ -133,12 +142,20 @@ def test_a_second_language(share: float) -> None:
 
 
 def test_answers_in_another_language_than_their_question() -> None:
-    pairs = [(f"{ENGLISH} {i}", GERMAN if i < 20 else ENGLISH) for i in range(400)]
-    found = list(languages.check(sheet_of(pairs, "generation")))
-    assert [f.details["side"] for f in found] == ["output", "output against input"]
-    assert all(set(f.rows) == set(range(20)) for f in found)
-    translated = [(f"{ENGLISH} {i}", GERMAN) for i in range(400)]
-    assert list(languages.check(sheet_of(translated, "generation"))) == []
+    def found(pairs: list[tuple[str, str]]) -> list[Found]:
+        given = sheet_of(pairs, "generation")
+        return [*languages.check(given), *output_shapes.check(given)]
+
+    (one,) = found([(f"{ENGLISH} {i}", GERMAN if i < 20 else ENGLISH) for i in range(400)])
+    assert one.kind == "output-languages" and set(one.rows) == set(range(20))
+    assert found([(f"{ENGLISH} {i}", GERMAN) for i in range(400)]) == []
+    # German questions have German answers, but for 8 that have the answer of most
+    mixed = [
+        (f"{GERMAN if i < 100 else ENGLISH} {i}", GERMAN if 8 <= i < 100 else ENGLISH)
+        for i in range(400)
+    ]
+    kinds = {each.kind: set(each.rows) for each in found(mixed)}
+    assert kinds == {"mixed-languages": set(range(100)), "output-languages": set(range(8))}
 
 
 def test_one_frame_and_many() -> None:

@@ -170,7 +170,7 @@ def test_numbers_in_another_style(change: Callable[[str], str]) -> None:
         (lambda o: json.dumps({"answer": o}), "mixed-outputs"),
         (lambda o: f"The answer is {o}", "wrapped-outputs"),
         (lambda o: o + "\n", "padded-outputs"),
-        (lambda o: "не указано в тексте", "mixed-languages"),
+        (lambda o: "не указано в тексте", "output-languages"),
     ],
 )
 def test_answers_in_another_form_than_phrases(change: Callable[[str], str], kind: str) -> None:
