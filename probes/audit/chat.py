@@ -123,12 +123,12 @@ def _worth(sheet: Sheet) -> Iterator[int]:
             yield from range(start, start + len(chunk))
 
 
-# ---------------------------------------------------------------- turns
+# ---------------------------------------------------------------- turns of rows not refused
 
 
 def _system_prompts(sheet: Sheet) -> Iterator[Found]:
-    systems = [_system(row) for row in sheet.entries]
-    counts = Counter(systems)
+    systems = {at: _system(row) for at, row in enumerate(sheet.entries) if not row.fault}
+    counts = Counter(systems.values())
     missing = counts.pop("", 0)
     if not counts:
         return
@@ -138,14 +138,14 @@ def _system_prompts(sheet: Sheet) -> Iterator[Found]:
         yield Found(
             kind="missing-system-prompt",
             text=f"{counted(missing, of)} {have(missing)} no system prompt, the others have one.",
-            rows=[at for at, system in enumerate(systems) if not system],
+            rows=[at for at, system in systems.items() if not system],
             of=of,
             fix="Give every row the system prompt that will be used live, or none.",
             effect=by_share(missing, of, "model", "rule of thumb, not measured", (0.1, 0.0, 0.5)),
         )
     others = given - n_most
     if others and n_most >= _MOSTLY * given:
-        rows = [at for at, system in enumerate(systems) if system and system != most]
+        rows = [at for at, system in systems.items() if system and system != most]
         rows.sort(key=lambda at: counts[systems[at]])
         yield Found(
             kind="system-prompts",
@@ -169,14 +169,14 @@ def _role_order(sheet: Sheet) -> Iterator[Found]:
     wrong: dict[str, list[int]] = {}
     several = []
     for at, row in enumerate(sheet.entries):
-        if not row.turns:
+        if row.fault or not row.turns:
             continue
         why = disorder(row)
         if why:
             wrong.setdefault(why, []).append(at)
         if sum(turn.role == "assistant" for turn in row.turns) > 1:
             several.append(at)
-    of = len(sheet.entries)
+    of = sum(not row.fault for row in sheet.entries)
     if wrong:
         rows = [at for why in sorted(wrong, key=lambda why: len(wrong[why])) for at in wrong[why]]
         n = len(rows)
@@ -206,13 +206,14 @@ def _role_order(sheet: Sheet) -> Iterator[Found]:
 
 
 def disorder(row: Entry) -> str:
-    """What is wrong with the order of a row's turns, '' where it is right."""
+    """What is wrong with the order of a row's turns, '' where it is right.
+
+    A later system turn, or no user turn before the answer, is a fault for which a row is refused.
+    """
     roles = [turn.role for turn in row.turns or ()]
-    if "system" in roles[1:]:
-        return "a system turn that is not the first"
     if roles[:1] == ["system"]:
         roles = roles[1:]
-    if not roles or roles[0] != "user":
+    if roles[:1] != ["user"]:
         return "no user turn first"
     for one, two in pairwise(roles):
         if one == two:

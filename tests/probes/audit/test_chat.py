@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from probes.audit.chat import check, tokens_in
@@ -74,11 +76,22 @@ def test_system_prompts_that_vary_or_lack() -> None:
 
 
 def test_the_order_of_roles_and_turns_that_are_not_learnt() -> None:
-    orders = ["sua", "uaua", "uua", "aua", "usa", "suaua"]
-    kinds = found([entry(at, roles=roles) for at, roles in enumerate(orders)])
+    orders = ["sua", "uaua", "uua", "aua", "suua", "suaua"]
+    rows = [entry(at, roles=roles) for at, roles in enumerate(orders)]
+    kinds = found(rows)
     assert sorted(kinds["role-order"].rows) == [2, 3, 4]
     assert sorted(kinds["unlearnt-turns"].rows) == [1, 3, 5]
     assert kinds["unlearnt-turns"].effect.points == 0
+    refused = [replace(row, output="", fault="no user turn before the answer") for row in rows[1:4]]
+    kinds = found([rows[0], *refused, *rows[4:]])
+    assert list(kinds["role-order"].rows) == [4] and kinds["role-order"].of == 3
+    assert list(kinds["unlearnt-turns"].rows) == [5]
+
+
+def test_a_refused_row_lacks_no_system_prompt() -> None:
+    rows = [entry(at, roles="sua") for at in range(40)]
+    rows[5] = replace(entry(5, roles="ua"), output="", fault="no assistant turn to learn from")
+    assert not found(rows)
 
 
 def test_rows_longer_than_a_rung_can_read() -> None:
