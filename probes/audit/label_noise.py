@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from probes.audit.noise_estimate import Noise, noise_of
-from probes.audit.records import Effect, Found
+from probes.audit.records import NO_EFFECT, Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
 from probes.records import Estimate, Json
@@ -13,22 +13,26 @@ from probes.records import Estimate, Json
 MOST_ROWS = 20_000
 FEW = 0.01
 """A share of wrong labels that is not worth a finding, and within reach of chance."""
+MANY = 0.15
+"""A share of wrong labels so large that not to rule it out is worth telling."""
 FIX = "Read the suspect rows, most suspect first, and relabel or drop them."
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """The label noise of a classification task; nothing where it may be one label in a hundred.
+    """Kind label-noise, or where none may be wrong but many may too label-noise-unknown.
 
     NotChecked where there is too little to tell.
     """
     if not sheet.labelled:
-        return
+        raise NotChecked("outputs are no labels")
     positions = sheet.sample(MOST_ROWS)
     noise = noise_of(
         [sheet.entries[at].text for at in positions],
         [sheet.entries[at].output.strip() for at in positions],
     )
     if noise.rate.low <= FEW:
+        if noise.rate.high >= MANY or not noise.identified:
+            yield _unknown(noise)
         return
     yield Found(
         kind="label-noise",
@@ -39,6 +43,21 @@ def check(sheet: Sheet) -> Iterator[Found]:
         effect=_effect(noise.rate),
         figures={"noise_rate": noise.rate, "accuracy_ceiling": noise.ceiling},
         details=_details(noise),
+    )
+
+
+def _unknown(noise: Noise) -> Found:
+    rate = noise.rate
+    return Found(
+        kind="label-noise-unknown",
+        text=f"Between {100 * rate.low:.0f} and {100 * rate.high:.0f}% of the labels may be wrong:"
+        " cheap models cannot tell wrong labels from hard ones here.",
+        rows=(),
+        of=rate.n,
+        fix="Have two people label 100 rows each on their own, and count where they differ.",
+        effect=NO_EFFECT,
+        figures={"noise_rate": rate},
+        details={"identified": noise.identified},
     )
 
 

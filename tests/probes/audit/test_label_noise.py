@@ -9,7 +9,7 @@ import pytest
 
 from probes.audit.label_noise import check
 from probes.audit.noise_estimate import noise_of
-from probes.audit.records import NotChecked
+from probes.audit.records import NO_EFFECT, NotChecked
 from probes.audit.sheet import Entry, Sheet
 
 
@@ -80,7 +80,8 @@ def test_the_finding() -> None:
     assert "of the labels look wrong [" in found.text and "no model can score above" in found.text
     assert found.effect.low <= found.effect.points <= found.effect.high
     assert len(found.details["pairs"]) == 6
-    assert check is not None and list(check(sheet(texts, given, "qa"))) == []
+    with pytest.raises(NotChecked, match="no labels"):
+        list(check(sheet(texts, given, "qa")))
 
 
 def test_no_alarm_on_clean_labels() -> None:
@@ -93,15 +94,20 @@ def test_labels_drawn_by_lot_are_not_told() -> None:
     Random(5).shuffle(labels)
     noise = noise_of(texts, labels)
     assert noise.rate.high >= 0.5 and not (noise.identified and noise.rate.high < 0.45)
+    (found,) = check(sheet(texts, labels))
+    assert found.kind == "label-noise-unknown" and not found.rows and found.effect == NO_EFFECT
+    high = f"{100 * noise.rate.high:.0f}"
+    assert found.text.startswith(f"Between 0 and {high}% of the labels may be wrong: cheap models")
+    assert "two people" in found.fix and found.figures["noise_rate"] == noise.rate
 
 
 def test_the_same_every_time_and_hostile_labels_are_shortened() -> None:
-    texts, labels = generated(200, 2)
+    texts, labels = generated(400, 3)
     given, _ = flipped([label + "\x1b[31m" + "y" * 99 for label in labels], 0.2)
     assert noise_of(texts, given) == noise_of(texts, given)
-    for found in check(sheet(texts, given)):
-        assert "\x1b" not in str(found.details["labels"][0]["label"])
-        assert len(found.details["labels"][0]["label"]) <= 50
+    (found,) = check(sheet(texts, given))
+    assert "\x1b" not in str(found.details["labels"][0]["label"])
+    assert len(found.details["labels"][0]["label"]) <= 50
 
 
 @pytest.mark.parametrize(
