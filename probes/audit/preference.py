@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from probes.audit.costs import by_share, counted, have
-from probes.audit.records import NO_EFFECT, Effect, Found, Remedy
+from probes.audit.records import NO_EFFECT, Effect, Found, NotChecked, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.estimates import wilson
 from probes.records import Estimate
@@ -24,7 +24,7 @@ def check(sheet: Sheet) -> Iterator[Found]:
     """Kinds equal-pairs, form-only-pairs, contradicting-pairs and length-bias."""
     pairs = [at for at in sheet.usable if (sheet.entries[at].rejected or "").strip()]
     if not pairs:
-        return
+        raise NotChecked("no pairs")
     equal = [at for at in pairs if _same(sheet.entries[at])]
     known = set(equal)
     rest = [at for at in pairs if at not in known]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from probes.audit.preference import check
-from probes.audit.records import Found
+from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Entry, Sheet
 
 
@@ -27,9 +29,10 @@ def test_balanced_pairs_say_nothing() -> None:
     assert not found(balanced())
 
 
-def test_no_rejected_column_says_nothing() -> None:
+def test_no_rejected_column_is_said_so() -> None:
     rows = [Entry("a", "b", at, "train", "train") for at in range(50)]
-    assert not list(check(Sheet(rows, "generation", "rouge_l")))
+    with pytest.raises(NotChecked, match="no pairs"):
+        list(check(Sheet(rows, "generation", "rouge_l")))
 
 
 def test_equal_form_only_and_contradicting_pairs() -> None:
