@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from probes.audit.baselines import out_of_fold
+from probes.audit.baselines import out_of_fold, partners
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.estimates import estimate_mean, wilson
@@ -51,9 +51,9 @@ def check(sheet: Sheet) -> Iterator[Found]:
 def _copied(sheet: Sheet) -> Iterator[Found]:
     rows = sheet.usable
     copied = [at for at in rows if _stands(sheet.entries[at].output, sheet.entries[at].text)]
-    half = len(rows) // 2
+    other = partners(len(rows))
     by_chance = [
-        float(_stands(sheet.entries[rows[i]].output, sheet.entries[rows[i - half]].text))
+        float(_stands(sheet.entries[rows[i]].output, sheet.entries[rows[other[i]]].text))
         for i in range(0, len(rows), max(1, len(rows) // SAMPLED))
     ]
     chance, share = estimate_mean(by_chance), _share(len(copied), len(rows))

@@ -76,6 +76,17 @@ def neighbours(matrix: Any, apart: Ints | None = None) -> tuple[Ints, Floats]:
     return nearest, cosine
 
 
+def partners(n: int) -> Ints:
+    """For each of `n` rows another one by chance: the row before it in a shuffled ring. A fixed
+    distance would pair a file written twice with its own copies."""
+    import numpy as np
+
+    order = np.random.default_rng(0).permutation(n)
+    other = np.empty(n, dtype=np.intp)
+    other[order] = np.roll(order, 1)
+    return other
+
+
 def same_inputs(texts: Sequence[str], matrix: Any) -> Ints:
     """Numbers of the groups of nearly equal inputs: each is joined to its nearest at a cosine of
     .95. Where that chains a tenth of the rows together (templates), only equal words are joined."""

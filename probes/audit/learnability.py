@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from probes.audit.baselines import OutOfFold, kappa, neighbours, out_of_fold, same_inputs, vectors
+from probes.audit.baselines import (
+    OutOfFold,
+    kappa,
+    neighbours,
+    out_of_fold,
+    partners,
+    same_inputs,
+    vectors,
+)
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.estimates import estimate_mean
@@ -220,12 +228,15 @@ def _texts(sheet: Sheet) -> Iterator[Found]:
         matrix = vectors(inputs)
     except ValueError:
         raise NotChecked("the inputs hold no words") from None
-    groups = same_inputs(inputs, matrix)
-    nearest, _ = neighbours(matrix, groups)
+    # One row of each input: a copy is no other row, and as a random one it hides every relation.
+    kept = np.sort(np.unique(same_inputs(inputs, matrix), return_index=True)[1])
+    if len(kept) < MIN_ROWS:
+        raise NotChecked(f"fewer than {MIN_ROWS} different inputs")
+    rows, inputs = [rows[i] for i in kept], [inputs[i] for i in kept]
+    nearest, _ = neighbours(matrix[kept])
+    other = partners(len(rows))
     said = [_compared_words(sheet.entries[at].output) for at in rows]
     asked = [_compared_words(text) for text in inputs]
-    # Far from its own place in the sample, so that neither a group nor a document comes twice.
-    other = (np.arange(len(rows)) + len(rows) // 2) % len(rows)
     measured = {
         "near": [token_f1(said[nearest[i]], said[i]) for i in range(len(rows))],
         "random": [token_f1(said[other[i]], said[i]) for i in range(len(rows))],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from probes.audit.baselines import partners
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.data import normalised
@@ -37,10 +38,9 @@ def check(sheet: Sheet) -> Iterator[Found]:
     again = [at for at in test if outputs[at] in answers]
     asked = {at: set(words(sheet.entries[at].text)) & facts.keys() for at in test}
     same = {at for at in test if any(outputs[at] in facts[word] for word in asked[at])}
-    half = len(test) // 2
     chance = sum(
-        any(outputs[other] in facts[word] for word in asked[at])
-        for at, other in zip(test, test[half:] + test[:half], strict=True)
+        any(outputs[test[other]] in facts[word] for word in asked[at])
+        for at, other in zip(test, partners(len(test)).tolist(), strict=True)
     )
     # What a further row of the same source would do: 1 - N1 / N (Good 1953, Biometrika 40).
     once = sum(count == 1 for count in answers.values())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from probes.audit import answers, learnability, novelty
-from probes.audit.baselines import kappa, same_inputs, vectors
+from probes.audit.baselines import kappa, partners, same_inputs, vectors
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Entry, Sheet
 from probes.records import Passage
@@ -106,6 +106,31 @@ def test_shuffled_texts_are_not_learnable_and_paired_ones_are() -> None:
     assert [f.kind for f in learnability.check(sheet_of(pairs, "summarization"))] == ["neighbours"]
     (found,) = learnability.check(sheet_of(shuffled(pairs), "summarization"))
     assert found.kind == "not-learnable"
+
+
+def test_rows_written_twice_are_no_random_partners_of_each_other() -> None:
+    r = Random(0)
+    vocabulary = [f"{a}{b}{c}o" for a in "bdfgk" for b in "aeiou" for c in "lmnr"]
+    pairs = [(said, said) for said in (" ".join(r.sample(vocabulary, 8)) for _ in range(200))]
+    (found,) = learnability.check(sheet_of(pairs * 2, "generation"))
+    assert found.kind == "neighbours"
+    assert found.figures["own-gain"].low > 0.5
+    assert found.of == 200
+    (found,) = answers.check(sheet_of(pairs * 2, "generation"))
+    assert found.kind == "answer-in-input"
+    assert found.figures["chance"].value < 0.05
+
+
+@pytest.mark.parametrize("task_type", ["classification", "generation", "qa"])
+def test_one_row_many_times_is_not_called_unlearnable(task_type: str) -> None:
+    with pytest.raises(NotChecked):
+        list(learnability.check(sheet_of([("say it", "it is said")] * 300, task_type)))
+
+
+def test_partners_are_others_and_each_once() -> None:
+    other = partners(50).tolist()
+    assert sorted(other) == list(range(50))
+    assert all(at != i for i, at in enumerate(other))
 
 
 def test_too_few_rows_are_not_checked() -> None:
