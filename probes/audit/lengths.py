@@ -8,6 +8,8 @@ from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Rung, Sheet
 
 SAMPLED = 400
+MAX_CHARS = 20_000
+"""Of a longer text only the beginning is counted."""
 _QUANTILES = (5, 50, 95)
 
 
@@ -20,11 +22,15 @@ def check(sheet: Sheet) -> Iterator[Found]:
     inputs = {name: shape["input"] for name, shape in counted.items()}
     name, widest = max(inputs.items(), key=lambda pair: pair[1]["p95"])
     outputs = counted[name]["output"]
+    clipped = any(
+        max(len(sheet.entries[at].text), len(sheet.entries[at].output)) > MAX_CHARS for at in rows
+    )
+    read = f" of the first {MAX_CHARS:,} characters" if clipped else ""
     yield Found(
         kind="lengths",
-        text=f"Inputs have {widest['p5']}, {widest['p50']} and {widest['p95']} tokens (5th, 50th "
-        f"and 95th percentile of {len(rows)} rows), outputs {outputs['p5']}, {outputs['p50']} and "
-        f"{outputs['p95']}, by the tokenizer that needs most.",
+        text=f"Inputs have {widest['p5']}, {widest['p50']} and {widest['p95']} tokens{read} (5th, "
+        f"50th and 95th percentile of {len(rows):,} rows), outputs {outputs['p5']}, "
+        f"{outputs['p50']} and {outputs['p95']}, by the tokenizer that needs most.",
         rows=[],
         of=len(rows),
         fix="Set the longest input and output of serving by the 95th percentiles.",
@@ -34,8 +40,8 @@ def check(sheet: Sheet) -> Iterator[Found]:
 
 def _counted(rung: Rung, sheet: Sheet, rows: Sequence[int]) -> dict[str, dict[str, int]]:
     texts = {
-        "input": [sheet.entries[at].text for at in rows],
-        "output": [sheet.entries[at].output for at in rows],
+        "input": [sheet.entries[at].text[:MAX_CHARS] for at in rows],
+        "output": [sheet.entries[at].output[:MAX_CHARS] for at in rows],
     }
     return {
         name: _shape([rung.count_tokens(text) for text in found]) for name, found in texts.items()

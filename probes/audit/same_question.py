@@ -17,9 +17,18 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
-from probes.audit.near import LIKENESS, SHORT_LIKENESS, Ints, grouped, likeness, near_pairs
+from probes.audit.near import (
+    LIKENESS,
+    MAX_CHARS,
+    SHORT_LIKENESS,
+    Ints,
+    grouped,
+    likeness,
+    near_pairs,
+)
 from probes.data import signs, wording
 from probes.retrieval import words
 
@@ -65,7 +74,8 @@ class Questions:
     """Rows by the words of their input, and which of those ask the same."""
 
     of_row: Sequence[int]
-    """For each row the number of its wording."""
+    """For each row the number of its wording; what stands beyond 20,000 characters is compared
+    letter by letter."""
     pairs: Sequence[tuple[int, int]]
     """Wordings that are near and may ask the same: where the answers are the same, too."""
     agreement: dict[Difference, Agreement]
@@ -78,7 +88,7 @@ def questions(texts: Sequence[str], outputs: Sequence[str]) -> Questions:
     of_row, firsts = array("q"), array("q")
     for row, text in enumerate(texts):
         # The hash of a string has 64 bits: a million of them meet once in 40 million files.
-        key = hash(wording(text))
+        key = hash((wording(text[:MAX_CHARS]), text[MAX_CHARS:].strip()))
         if key not in numbers:
             numbers[key] = len(firsts)
             firsts.append(row)
@@ -171,15 +181,23 @@ def same_question_groups(found: Questions, outputs: Sequence[str]) -> list[int]:
 
 
 def difference(one: str, other: str) -> Difference | None:
-    """How two near texts differ that are not of the same wording; None: too far for its kind."""
-    left, right = words(one), words(other)
-    kind = _kind(one, other, left, right)
+    """How two near texts differ that are not of the same wording; None: too far for its kind.
+
+    Only the beginnings that made them near are read; None, too, where they differ after those."""
+    (left, signs_left), (right, signs_right) = _read(one[:MAX_CHARS]), _read(other[:MAX_CHARS])
+    if (left, signs_left) == (right, signs_right):
+        return None
+    kind = "number" if signs_left != signs_right else _kind(left, right)
     return kind if likeness(left, right) >= NEAR_ENOUGH[kind] - 1e-9 else None
 
 
-def _kind(one: str, other: str, left: list[str], right: list[str]) -> Difference:
-    if signs(one) != signs(other):
-        return "number"
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[list[str], str]:
+    """Words and signs of arithmetic; one text is near to many others."""
+    return words(text), signs(text)
+
+
+def _kind(left: list[str], right: list[str]) -> Difference:
     less, more = Counter(left) - Counter(right), Counter(right) - Counter(left)
     if any(_has_digit(word) for word in (*less, *more)):
         return "number"

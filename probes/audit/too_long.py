@@ -10,6 +10,9 @@ from probes.audit.sheet import Entry, Rung, Sheet
 
 _WINDOW = 100
 """Rows on either side of the boundary that are counted one by one."""
+_CHARS_PER_TOKEN = 16
+"""Of so many characters a token of context the beginning is counted first: it nearly always has
+more tokens than fit, and the rest of a long row then need not be read."""
 
 
 def too_long(sheet: Sheet) -> Iterator[Found]:
@@ -42,9 +45,7 @@ def _over(sheet: Sheet, rung: Rung, ranked: Sequence[int]) -> list[int]:
 
     def over(place: int) -> bool:
         if place not in known:
-            row = sheet.entries[ranked[place]]
-            n = fixed + rung.count_tokens(row.text) + rung.count_tokens(row.output)
-            known[place] = n > rung.context_tokens
+            known[place] = _exceeds(sheet.entries[ranked[place]], rung, fixed)
         return known[place]
 
     low, high = 0, len(ranked)
@@ -61,6 +62,15 @@ def _over(sheet: Sheet, rung: Rung, ranked: Sequence[int]) -> list[int]:
     places = set(range(begin)) | near | {place for place, held in known.items() if held}
     places -= {place for place, held in known.items() if not held}
     return [ranked[place] for place in sorted(places)]
+
+
+def _exceeds(row: Entry, rung: Rung, fixed: int) -> bool:
+    """Whether the row and `fixed` tokens of instruction are more than the rung can read."""
+    read = _CHARS_PER_TOKEN * rung.context_tokens
+    for part in (row.text, row.output):
+        if len(part) > read and fixed + rung.count_tokens(part[:read]) > rung.context_tokens:
+            return True
+    return fixed + rung.count_tokens(row.text) + rung.count_tokens(row.output) > rung.context_tokens
 
 
 def _found(sheet: Sheet, rung: Rung, rows: list[int]) -> Found:
