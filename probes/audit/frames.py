@@ -136,9 +136,14 @@ def _found(sheet: Sheet, rows: list[int], frames: _Frames) -> Found:
         figures={"biggest-frame": share},
         details={
             "effective_frames": round(frames.effective, 1),
-            "frames": [[one_line(frame, 80), n] for frame, n in frames.counts.most_common(5)],
+            "frames": [[_shown(frame), n] for frame, n in frames.counts.most_common(5)],
         },
     )
+
+
+def _shown(frame: str) -> str:
+    """The frame as a report may say it: an address in its pieces is still one."""
+    return "(with an address)" if "@" in frame else one_line(frame, 80)
 
 
 def _share(n: int, of: int) -> Estimate:

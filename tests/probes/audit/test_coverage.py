@@ -171,6 +171,13 @@ def test_one_frame_and_many() -> None:
     assert list(frames.check(sheet_of([(text, "a") for text in free]))) == []
 
 
+def test_an_address_in_a_frame_is_not_shown() -> None:
+    texts = [f"Please send the report of day {i} to jane.doe@acme-corp.com soon" for i in range(80)]
+    (found,) = frames.check(sheet_of([(text, "a") for text in texts]))
+    assert len(found.rows) == 80
+    assert found.details["frames"] == [["(with an address)", 80]]
+
+
 def test_lengths_by_rung() -> None:
     rungs = [Rung("a", 100, lambda text: len(text.split())), Rung("b", 100, len)]
     (found,) = lengths.check(sheet_of([("one two three", "x")] * 50, rungs=rungs))
