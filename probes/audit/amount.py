@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from probes.audit.coverage import count
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.records import Json
@@ -37,22 +38,26 @@ def _few(sheet: Sheet) -> Iterator[Found]:
         return
     error = 1 - sheet.target + 0.1
     gains = [round(100 * error * (1 - (needed / n) ** -b), 1) for b in EXPONENTS]
-    why = f"{len(labels)} labels at {SHOTS} each, and {MIN_LABELLED} at least" if labels else ""
+    why = (
+        f"{count(len(labels), 'label')} at {SHOTS} each, and {MIN_LABELLED} at least"
+        if labels
+        else ""
+    )
     yield Found(
         kind="few-examples",
-        text=f"{n} train rows, where about {needed} are the least for tuning to be worth trying"
-        + (f" ({why})." if why else "."),
+        text=f"There {'is' if n == 1 else 'are'} {count(n, 'train row')}, where about {needed:,} "
+        "are the least for tuning to be worth trying" + (f" ({why})." if why else "."),
         rows=rows,
         of=len(sheet.usable),
-        fix=f"Label {needed - n} more train rows before tuning; until then prefer prompts with "
-        "examples, or retrieval.",
+        fix=f"Label {count(needed - n, 'more train row')} before tuning; until then prefer "
+        "prompts with examples, or retrieval.",
         effect=Effect(
             points=gains[1],
             low=gains[0],
             high=gains[2],
             on="model",
-            basis=f"error falls as n^-b, b from .1 to .6, from {error:.0%} at today's {n} rows: a "
-            "prior from published curves, not measured on these data",
+            basis=f"error falls as n^-b, b from .1 to .6, from {error:.0%} at today's "
+            f"{count(n, 'row')}: a prior from published curves, not measured on these data",
         ),
         details={
             "train_rows": n,
@@ -80,16 +85,17 @@ def _small(sheet: Sheet) -> Iterator[Found]:
     seen = told["detectable_points"]
     share = 1.0 if any(sheet.entries[at].file == "test" for at in rows) else 0.2
     more = needed - len(rows)
-    groups = f" of {told['groups']} groups" if told["groups"] else ""
+    groups = f" of {count(told['groups'], 'group')}" if told["groups"] else ""
     yield Found(
         kind="small-test",
-        text=f"{len(rows)} test rows{groups} show a difference of {seen:.1f} points or more "
-        f"between two models near the target of {sheet.target:.0%} (power 80 %); at the target "
-        f"the interval of a figure is {told['low']:.0%} to {told['high']:.0%}.",
+        text=f"{count(len(rows), 'test row')}{groups} {'shows' if len(rows) == 1 else 'show'} a "
+        f"difference of {seen:.1f} points or more between two models near the target of "
+        f"{sheet.target:.0%} (power 80%); at the target the interval of a figure is "
+        f"{told['low']:.0%} to {told['high']:.0%}.",
         rows=rows,
         of=len(sheet.usable),
-        fix=f"Label {more} more test rows to show differences of 5 points"
-        + ("." if share == 1 else f", which takes {math.ceil(more / share)} more rows in all.")
+        fix=f"Label {count(more, 'more test row')} to show differences of 5 points"
+        + ("." if share == 1 else f", which takes {math.ceil(more / share):,} more rows in all.")
         + " Until then take smaller differences for chance.",
         effect=Effect(
             points=round(50 * (told["high"] - told["low"]), 1),

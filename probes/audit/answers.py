@@ -61,7 +61,7 @@ def _copied(sheet: Sheet) -> Iterator[Found]:
         return
     yield Found(
         kind="answer-in-input",
-        text=f"{len(copied)} of {len(rows)} outputs stand word for word in their input, and "
+        text=f"{len(copied):,} of {len(rows):,} outputs stand word for word in their input, and "
         f"{chance.value:.0%} would in another row's: the task is "
         f"{'' if share.low > 0.8 else 'partly '}one of finding, not of knowing.",
         rows=copied,
@@ -90,7 +90,11 @@ def _documents(sheet: Sheet) -> Iterator[Found]:
     holding = _holding(set(answers.values()), [passage.text for passage in sheet.passages])
     missing = [at for at in rows if not holding[answers[at]]]
     figures = {"in-documents": _share(len(rows) - len(missing), len(rows))}
-    said = f"{len(rows) - len(missing)} of {len(rows)} outputs stand word for word in a passage"
+    held = len(rows) - len(missing)
+    said = (
+        f"{held:,} of {len(rows):,} outputs {'stands' if held == 1 else 'stand'} word for word in "
+        "a passage"
+    )
     gold = [at for at in rows if sheet.entries[at].gold]
     ids = {passage.id: number for number, passage in enumerate(sheet.passages)}
     if gold:
@@ -100,11 +104,11 @@ def _documents(sheet: Sheet) -> Iterator[Found]:
             if not {ids.get(name) for name in sheet.entries[at].gold} & holding[answers[at]]
         ]
         figures["in-gold"] = _share(len(gold) - len(elsewhere), len(gold))
-        said += f", {len(gold) - len(elsewhere)} of {len(gold)} in the passage named as gold"
+        said += f", {len(gold) - len(elsewhere):,} of {len(gold):,} in the passage named as gold"
         missing = list(dict.fromkeys([*elsewhere, *missing]))
     yield Found(
         kind="answer-in-documents",
-        text=f"{said}; {len(missing)} do not.",
+        text=f"{said}; {len(missing):,} {'does' if len(missing) == 1 else 'do'} not.",
         rows=missing,
         of=len(rows),
         fix="Read the rows whose answer stands nowhere: retrieval can give those only in other "
@@ -213,7 +217,7 @@ def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]
     honest = without.value if without else 0.5
     return Found(
         kind="label-in-input",
-        text=f"In {len(rows)} of {len(sheet.usable)} rows {place} of the input tells the label"
+        text=f"In {len(rows):,} of {len(sheet.usable):,} rows {place} of the input tells the label"
         + (f"; without it a linear model finds {without.value:.0%}." if without else "."),
         rows=rows,
         of=len(sheet.usable),

@@ -68,9 +68,10 @@ def _unseen(
     share = 100 * len(rows) / test.total()
     yield Found(
         kind="unseen-labels",
-        text=f"{_count(len(labels), 'label')} of the test rows never in the train rows "
-        f"({_names(labels)}): {len(rows)} of {test.total()} test rows, which a tuned model "
-        "can only get wrong.",
+        text=f"{count(len(labels), 'label')} of the test rows never "
+        f"{'occurs' if len(labels) == 1 else 'occur'} in the train rows ({_names(labels)}): "
+        f"{len(rows):,} of {count(test.total(), 'test row')}, which a tuned model can only get "
+        "wrong.",
         rows=rows,
         of=test.total(),
         fix="Add train rows of these labels, or take them out of test and out of the task; check "
@@ -104,8 +105,10 @@ def _rare(
     ]
     yield Found(
         kind="rare-labels",
-        text=f"{_count(len(labels), 'label')} of {len(train)} with fewer than {FEW_SHOTS} train "
-        f"rows ({_names(labels)}); they make {len(rows)} of {len(outputs)} rows.",
+        text=f"{count(len(labels), 'label')} of {len(train):,} "
+        f"{'has' if len(labels) == 1 else 'have'} fewer than {FEW_SHOTS} train rows "
+        f"({_names(labels)}); {'it makes' if len(labels) == 1 else 'they make'} up {len(rows):,} "
+        f"of {count(len(outputs), 'row')}.",
         rows=sorted(rows, key=lambda at: train[outputs[at]]),
         of=len(outputs),
         fix=f"Label at least {FEW_SHOTS} rows of each, better {_ENOUGH_SHOTS}; or join rare labels "
@@ -131,7 +134,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
     macro = sheet.metric == "macro_f1"
     yield Found(
         kind="imbalance",
-        text=f"The {len(train)} labels are as varied as {effective:.1f} equally frequent ones; "
+        text=f"The {len(train):,} labels are as varied as {effective:,.1f} equally frequent ones; "
         f"'{one_line(top, 40)}' is {most / train.total():.0%} of the train rows, and whoever says "
         "it always gets that share right.",
         rows=rows,
@@ -162,8 +165,9 @@ def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
         return
     yield Found(
         kind="dominating-answer",
-        text=f"One output, '{one_line(top, 40)}', stands in {n} of {len(outputs)} rows beside "
-        f"{len(counts) - 1} others: whoever always gives it is right for {share.value:.0%}.",
+        text=f"One output, '{one_line(top, 40)}', stands in {n:,} of {len(outputs):,} rows "
+        f"beside {len(counts) - 1:,} others: whoever always gives it is right for "
+        f"{share.value:.0%}.",
         rows=[at for at, output in outputs.items() if output == top],
         of=len(outputs),
         fix="Check that it is an answer and no placeholder; read every figure beside this share, "
@@ -184,8 +188,9 @@ def _names(labels: list[str]) -> str:
     return shown + (", …" if len(labels) > 3 else "")
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def count(n: int, noun: str) -> str:
+    """`1 row`, `1,000 rows`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _share(n: int, of: int) -> Estimate:

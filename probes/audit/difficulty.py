@@ -116,9 +116,9 @@ def _text(
 ) -> str:
     length = features["words"]
     said = (
-        f"By length, rare words and numbers, {n} inputs fall into thirds of "
-        f"{length[thirds == 0].mean():.0f}, {length[thirds == 1].mean():.0f} and "
-        f"{length[thirds == 2].mean():.0f} words on average"
+        f"By length, rare words and numbers, {n:,} inputs fall into thirds of "
+        f"{length[thirds == 0].mean():,.0f}, {length[thirds == 1].mean():,.0f} and "
+        f"{length[thirds == 2].mean():,.0f} words on average"
     )
     if not figures:
         return f"{said}; whether these are harder for a model is not known."

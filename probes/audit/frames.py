@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from probes.audit.coverage import effective_number
+from probes.audit.coverage import count, effective_number
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.estimates import wilson
@@ -117,10 +117,10 @@ def _found(sheet: Sheet, rows: list[int], frames: _Frames) -> Found:
     share = _share(len(rows), len(sheet.usable))
     return Found(
         kind="few-frames",
-        text=f"The wording of {frames.counts.total()} inputs, without names, numbers and rare "
-        f"words, is as varied as {frames.effective:.0f} equally frequent frames; the biggest frame "
-        f"has {len(rows)} of {len(sheet.usable)} rows. Test rows from the same frames do not show "
-        "how a model does on other wordings.",
+        text=f"The wording of {frames.counts.total():,} inputs, without names, numbers and rare "
+        f"words, is as varied as {count(round(frames.effective), 'equally frequent frame')}; the "
+        f"biggest frame has {len(rows):,} of {len(sheet.usable):,} rows. Test rows from the "
+        "same frames do not show how a model does on other wordings.",
         rows=rows,
         of=len(sheet.usable),
         fix="Write, or collect from real use, at least 50 test rows in other words and report them "

@@ -109,7 +109,7 @@ def _not_learnable(sheet: Sheet, rows: Sequence[int], figures: dict[str, Estimat
     lost = 100 * max(0.0, sheet.target - majority)
     text = (
         f"Neither a linear model ({_percent(figures['linear'])}) nor the nearest row "
-        f"({_percent(figures['nearest'])}) says the labels of {len(rows)} rows better than "
+        f"({_percent(figures['nearest'])}) says the labels of {len(rows):,} rows better than "
         f"chance; the most frequent label alone is right for {majority:.0%}."
     )
     if _named(sheet, rows):
@@ -147,9 +147,9 @@ def _compared(
         at for at, said, true in zip(rows, seen.linear, seen.truth, strict=True) if said != true
     ]
     said = (
-        f"The most frequent label is right for {_percent(figures['majority'])} of {len(rows)} "
-        f"rows, a linear model on word counts for {_percent(figures['linear'])}, the nearest "
-        f"row's label for {_percent(figures['nearest'])}, all out of fold"
+        f"The most frequent label is right for {_percent(figures['majority'])} of "
+        f"{len(rows):,} rows, a linear model on word counts for {_percent(figures['linear'])}, "
+        f"the nearest row's label for {_percent(figures['nearest'])}, all out of fold"
     )
     details = {"labels": len(seen.labels), "target": sheet.target, "hardest_labels": _worst(seen)}
     if measured.value < sheet.target:
@@ -261,7 +261,7 @@ def _relation(
         f"Outputs share {figures['near'].value:.0%} of their words (F1) with the output of the "
         f"nearest input and {figures['random'].value:.0%} with a random one; "
         f"{figures['own-input'].value:.0%} of an output's words stand in its own input, "
-        f"{figures['other-input'].value:.0%} in a random one ({len(rows)} rows)."
+        f"{figures['other-input'].value:.0%} in a random one ({len(rows):,} rows)."
     )
     if not unrelated:
         return Found("neighbours", text, [], len(rows), "Nothing to do.", figures=figures)

@@ -28,9 +28,9 @@ def check(sheet: Sheet) -> Iterator[Found]:
     read = f" of the first {MAX_CHARS:,} characters" if clipped else ""
     yield Found(
         kind="lengths",
-        text=f"Inputs have {widest['p5']}, {widest['p50']} and {widest['p95']} tokens{read} (5th, "
-        f"50th and 95th percentile of {len(rows):,} rows), outputs {outputs['p5']}, "
-        f"{outputs['p50']} and {outputs['p95']}, by the tokenizer that needs most.",
+        text=f"Inputs have {widest['p5']:,}, {widest['p50']:,} and {widest['p95']:,} tokens{read} "
+        f"(5th, 50th and 95th percentile of {len(rows):,} rows), outputs {outputs['p5']:,}, "
+        f"{outputs['p50']:,} and {outputs['p95']:,}, by the tokenizer that needs most.",
         rows=[],
         of=len(rows),
         fix="Set the longest input and output of serving by the 95th percentiles.",

@@ -69,9 +69,10 @@ def _facts(sheet: Sheet, train: Sequence[int], outputs: dict[int, str]) -> dict[
 def _told(sheet: Sheet, new: list[int], same: list[int], figures: dict[str, Estimate]) -> Found:
     n, facts, answers = len(new) + len(same), figures["repeated-facts"], figures["repeated-answers"]
     said = (
-        f"{answers.value:.0%} of {n} test outputs occur among the train outputs "
+        f"{answers.value:.0%} of {n:,} test outputs occur among the train outputs "
         f"({figures['expected-answers'].value:.0%} would in further rows of the same source), and "
-        f"{len(same)} answer a train question about the same thing, one with the same rare word "
+        f"{len(same):,} {'answers' if len(same) == 1 else 'answer'} a train question "
+        f"about the same thing, one with the same rare word "
         f"({figures['by-chance'].value:.0%} by chance)."
     )
     if facts.value >= 0.5 and facts.low > figures["by-chance"].high:

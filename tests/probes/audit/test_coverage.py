@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -50,6 +51,8 @@ def test_rare_labels_with_all_their_rows() -> None:
     assert found.kind == "rare-labels"
     assert {sheet.entries[at].output for at in found.rows} == {"c\n"}
     assert len(found.rows) == 9
+    said = "1 label of 3 has fewer than 10 train rows ('c'); it makes up 9 of 389 rows."
+    assert found.text == said
     assert 0 <= found.effect.low <= found.effect.points <= found.effect.high
 
 
@@ -63,6 +66,10 @@ def test_labels_of_the_test_alone() -> None:
     found = [f for f in coverage.check(Sheet(entries, "classification", "accuracy"))]
     assert [f.kind for f in found] == ["unseen-labels"]
     assert len(found[0].rows) == 10
+    assert found[0].text == (
+        "1 label of the test rows never occurs in the train rows ('new'): 10 of 100 test rows, "
+        "which a tuned model can only get wrong."
+    )
     assert found[0].effect.points == 9.0
 
 
@@ -71,6 +78,10 @@ def test_balance() -> None:
     (found,) = coverage.check(sheet_of(labelled({"a": 2000, "b": 40, "c": 40})))
     assert found.kind == "imbalance"
     assert found.details["effective_labels"] < 1.5
+    two = {"a": 2000, "b": 2000, "c": 9, "d": 9}
+    rare = next(f for f in coverage.check(sheet_of(labelled(two))) if f.kind == "rare-labels")
+    assert rare.text.startswith("2 labels of 4 have fewer than 10 train rows ('")
+    assert rare.text.endswith("'); they make up 18 of 4,018 rows.")
     assert coverage.effective_number([5, 5, 0, 5]) == pytest.approx(3)
 
 
@@ -205,10 +216,21 @@ def test_few_examples_and_a_small_test() -> None:
     found = {f.kind: f for f in amount.check(sheet_of(labelled({"a": 40, "b": 40})))}
     assert set(found) == {"few-examples", "small-test"}
     assert found["few-examples"].details["needed"] == 100
-    assert "Label 52 more" in found["few-examples"].fix
+    assert "Label 52 more train rows" in found["few-examples"].fix
+    assert found["few-examples"].text.startswith("There are 48 train rows, where about 100 are")
+    assert "(power 80%)" in found["small-test"].text
     assert found["small-test"].details["needed_for_5_points"] == 283
     assert found["small-test"].details["test"]["detectable_points"] > 15
 
 
 def test_enough_rows() -> None:
     assert list(amount.check(sheet_of(labelled({"a": 800, "b": 800})))) == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_texts_are_sentences_whatever_the_count(n: int) -> None:
+    sheet = sheet_of(labelled({"a": 5, "b": n}))
+    for found in amount.check(sheet):
+        assert re.match(r"[A-Z0-9]", found.text)
+        assert found.text.endswith(".")
+        assert not re.search(r"\b1 (?:\w+ )?(?:rows|labels|groups)\b| %", found.text + found.fix)
