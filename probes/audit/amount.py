@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from probes.audit.coverage import count
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.data import normalised
 from probes.records import Json
 from probes.stats import items_needed, minimum_detectable_difference, wilson
 
@@ -22,7 +23,7 @@ EXPONENTS = (0.1, 0.3, 0.6)
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
-    """Train rows against what the task needs; test and dev rows against what they can show."""
+    """Different train rows against the task's needs; test and dev rows against what they show."""
     if not sheet.usable:
         raise NotChecked("no rows")
     yield from _few(sheet)
@@ -33,9 +34,18 @@ def _few(sheet: Sheet) -> Iterator[Found]:
     rows = list(sheet.by_side("train"))
     labels = {sheet.entries[at].output.strip() for at in rows} if sheet.labelled else set()
     needed = max(MIN_LABELLED, SHOTS * len(labels)) if labels else MIN_TEXTS
-    n = len(rows)
-    if n >= needed or not rows:
+    if not rows:
         return
+    # A copy teaches nothing that its first does not; no further than needed are read.
+    different: set[tuple[str, str]] = set()
+    for at in rows:
+        row = sheet.entries[at]
+        different.add((normalised(row.text), normalised(row.output)))
+        if len(different) >= needed:
+            return
+    n = len(different)
+    noun = "train row" if n == len(rows) else "different train row"
+    of_all = "" if n == len(rows) else f" among {len(rows):,}"
     error = 1 - sheet.target + 0.1
     gains = [round(100 * error * (1 - (needed / n) ** -b), 1) for b in EXPONENTS]
     why = (
@@ -45,11 +55,11 @@ def _few(sheet: Sheet) -> Iterator[Found]:
     )
     yield Found(
         kind="few-examples",
-        text=f"There {'is' if n == 1 else 'are'} {count(n, 'train row')}, where about {needed:,} "
-        "are the least for tuning to be worth trying" + (f" ({why})." if why else "."),
+        text=f"There {'is' if n == 1 else 'are'} {count(n, noun)}{of_all}, where about "
+        f"{needed:,} are the least for tuning to be worth trying" + (f" ({why})." if why else "."),
         rows=rows,
         of=len(sheet.usable),
-        fix=f"Label {count(needed - n, 'more train row')} before tuning; until then prefer "
+        fix=f"Label {count(needed - n, f'more {noun}')} before tuning; until then prefer "
         "prompts with examples, or retrieval.",
         effect=Effect(
             points=gains[1],
@@ -60,7 +70,8 @@ def _few(sheet: Sheet) -> Iterator[Found]:
             f"{count(n, 'row')}: a prior from published curves, not measured on these data",
         ),
         details={
-            "train_rows": n,
+            "train_rows": len(rows),
+            "different_rows": n,
             "needed": needed,
             "labels": len(labels),
             "gain_at": {

@@ -223,6 +223,16 @@ def test_few_examples_and_a_small_test() -> None:
     assert found["small-test"].details["test"]["detectable_points"] > 15
 
 
+def test_copies_are_no_examples() -> None:
+    pairs = labelled({"a": 40, "b": 40})
+    copies = [(f" {text.upper()}", output) for text, output in pairs]
+    (few, *_) = amount.check(sheet_of([*pairs, *copies, *pairs]))
+    assert few.kind == "few-examples"
+    assert few.text.startswith("There are 48 different train rows among 144, where about 100 are")
+    assert few.fix.startswith("Label 52 more different train rows")
+    assert (few.details["train_rows"], few.details["different_rows"]) == (144, 48)
+
+
 def test_enough_rows() -> None:
     assert list(amount.check(sheet_of(labelled({"a": 800, "b": 800})))) == []
 
