@@ -41,8 +41,9 @@ class OutOfFold:
 
 
 def vectors(texts: Sequence[str]) -> Any:
-    """TF-IDF over words and pairs of words as a sparse matrix with rows of length 1; the first
-    2,000 characters of each text are read. ValueError where there is no word."""
+    """TF-IDF over words and pairs of words as a sparse matrix with rows of length 1; the last
+    2,000 characters of each text are read, where a question stands after its document. ValueError
+    where there is no word."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     clipped = [text[-_READ_CHARS:] for text in texts]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.estimates import wilson
 from probes.records import Estimate, Json
 from probes.sinks import one_line
 
@@ -69,7 +70,11 @@ def _permuted(train: Counts, test: Counts) -> NDArray[np.float64]:
 
 
 def _resampled(train: Counts, test: Counts) -> Estimate:
-    """The distance with an interval from 2,000 resamples, less what resampling itself adds."""
+    """The distance with an interval from 2,000 resamples, less what resampling itself adds.
+
+    Never narrower than Wilson's interval of the same share of the test rows: resamples of files
+    with one label each are all alike, and would leave no width.
+    """
     import numpy as np
 
     rng, n, m = np.random.default_rng(0), int(train.sum()), int(test.sum())
@@ -79,7 +84,8 @@ def _resampled(train: Counts, test: Counts) -> Estimate:
     value = _distance(train, test)
     added = float(draws.mean()) - value
     low, high = (float(q) - 2 * added for q in np.quantile(draws, [0.025, 0.975]))
-    low, high = max(0.0, min(value, low)), min(1.0, max(value, high))
+    least, most = wilson(value * m, m)
+    low, high = max(0.0, min(value, low, least)), min(1.0, max(value, high, most))
     return Estimate(value=value, low=low, high=high, n=m, basis="bootstrap(items), at least wilson")
 
 

@@ -22,6 +22,7 @@ from probes.audit import (
 from probes.audit.language_guess import language_of
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Entry, Rung, Sheet
+from probes.estimates import wilson
 
 SIDES = ("train", "train", "train", "dev", "test")
 GERMAN = "Wie kann ich die Karte sperren, wenn sie nicht mehr da ist?"
@@ -107,6 +108,13 @@ def test_label_shift() -> None:
     assert list(shift.check(files({"a": 400, "b": 400}, {"a": 104, "b": 96}))) == []
     with pytest.raises(NotChecked):
         list(shift.check(sheet_of(labelled({"a": 50, "b": 50}))))
+
+
+def test_the_interval_of_a_shift_has_a_width_where_resamples_have_none() -> None:
+    (found,) = shift.check(files({"a": 40}, {"b": 40}))
+    distance = found.figures["total-variation"]
+    assert (distance.value, distance.high) == (1, 1)
+    assert distance.low == pytest.approx(wilson(40, 40)[0])
 
 
 def test_no_shift_is_found_in_random_halves() -> None:

@@ -148,6 +148,13 @@ def test_near_copies_stay_in_one_fold() -> None:
     assert len(set(groups.tolist())) > 60
 
 
+def test_vectors_read_the_end_of_a_long_text() -> None:
+    long = "same " * 500
+    begin, end = vectors([f"first {long}", f"{long}first"]).toarray()
+    assert (begin > 0).sum() == 2  # the word and its pair
+    assert (end > 0).sum() == 4
+
+
 def test_kappa_is_0_by_chance_and_1_at_agreement() -> None:
     import numpy as np
 
