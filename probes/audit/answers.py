@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from probes.audit.baselines import out_of_fold, partners
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.audit.shown import shown
 from probes.estimates import estimate_mean, wilson
 from probes.records import Estimate
 from probes.retrieval import words
-from probes.sinks import one_line
 
 SAMPLED = 5_000
 SAMPLED_QUESTIONS = 1_000
@@ -207,7 +207,7 @@ def _telling(by_row: dict[int, str], labels: dict[int, str]) -> dict[str, str]:
 
 def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]) -> Found:
     end = _ENDS_NAMES.get(name)
-    place = f"the {end} word" if end else f"the field '{one_line(name, 40)}'"
+    place = f"the {end} word" if end else f"the field '{shown(name)}'"
     read = _reader(name)
     rows = [
         at for at in sheet.usable if not telling.keys().isdisjoint(read(sheet.entries[at].text))
@@ -231,7 +231,7 @@ def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]
             basis="what the leak tells, less what a linear model finds in the inputs without it",
         ),
         figures={"told": share} | ({"linear-without": without} if without else {}),
-        details={"field": one_line(name.strip("\0"), 40)},
+        details={"field": shown(name.strip("\0"))},
     )
 
 

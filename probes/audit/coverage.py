@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.audit.shown import shown
 from probes.estimates import wilson
 from probes.records import Estimate
-from probes.sinks import one_line
 
 FEW_SHOTS = 10
 """A label with fewer train rows is rare."""
@@ -84,7 +84,7 @@ def _unseen(
             basis="the share of test rows whose label no example shows; a model that is told the "
             "labels can get some of them",
         ),
-        details={"labels": [[one_line(label, 40), test[label]] for label in labels[:_SHOWN]]},
+        details={"labels": [[shown(label), test[label]] for label in labels[:_SHOWN]]},
     )
 
 
@@ -121,7 +121,7 @@ def _rare(
             basis=f"share of these labels in test, times the gain of {FEW_SHOTS} rows each by a "
             "learning curve n^-b, b from .1 to .6; macro-F1 and the labels themselves lose more",
         ),
-        details={"labels": [[one_line(label, 40), train[label]] for label in labels[:_SHOWN]]},
+        details={"labels": [[shown(label), train[label]] for label in labels[:_SHOWN]]},
     )
 
 
@@ -135,7 +135,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
     yield Found(
         kind="imbalance",
         text=f"The {len(train):,} labels are as varied as {effective:,.1f} equally frequent ones; "
-        f"'{one_line(top, 40)}' is {most / train.total():.0%} of the train rows, and whoever says "
+        f"'{shown(top)}' is {most / train.total():.0%} of the train rows, and whoever says "
         "it always gets that share right.",
         rows=rows,
         of=len(outputs),
@@ -152,7 +152,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
         details={
             "effective_labels": round(effective, 2),
             "labels": len(train),
-            "counts": [[one_line(label, 40), n] for label, n in train.most_common(_SHOWN)],
+            "counts": [[shown(label), n] for label, n in train.most_common(_SHOWN)],
         },
     )
 
@@ -165,7 +165,7 @@ def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
         return
     yield Found(
         kind="dominating-answer",
-        text=f"One output, '{one_line(top, 40)}', stands in {n:,} of {len(outputs):,} rows "
+        text=f"One output, '{shown(top)}', stands in {n:,} of {len(outputs):,} rows "
         f"beside {len(counts) - 1:,} others: whoever always gives it is right for "
         f"{share.value:.0%}.",
         rows=[at for at, output in outputs.items() if output == top],
@@ -184,8 +184,8 @@ def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
 
 
 def _names(labels: list[str]) -> str:
-    shown = ", ".join(f"'{one_line(label, 40)}'" for label in labels[:3])
-    return shown + (", …" if len(labels) > 3 else "")
+    first = ", ".join(f"'{shown(label)}'" for label in labels[:3])
+    return first + (", …" if len(labels) > 3 else "")
 
 
 def count(n: int, noun: str) -> str:

@@ -17,13 +17,13 @@ from probes.audit.baselines import (
 )
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.audit.shown import shown
 from probes.estimates import estimate_mean
 from probes.judges import token_f1
 from probes.paired import paired_difference
 from probes.readings import tokens
 from probes.records import Estimate
 from probes.retrieval import words
-from probes.sinks import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,7 +205,7 @@ def _worst(seen: OutOfFold) -> list[dict[str, object]]:
     order = np.argsort(found, kind="stable")[:5].tolist()
     return [
         {
-            "label": one_line(seen.labels[i], 40),
+            "label": shown(seen.labels[i]),
             "found": round(float(found[i]), 3),
             "n": int(counts[i]),
         }

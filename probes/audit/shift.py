@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.audit.shown import shown
 from probes.estimates import wilson
 from probes.records import Estimate, Json
-from probes.sinks import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def _found(
     return Found(
         kind="label-shift",
         text=f"Label shares of the test file differ from those of train by {distance:.0%} (total "
-        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{one_line(labels[top], 40)}"
+        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{shown(labels[top])}"
         f"' is {train[top] / train.sum():.1%} of train and {test[top] / test.sum():.1%} of test.",
         rows=rows,
         of=int(test.sum()),
@@ -130,13 +130,13 @@ def _found(
     )
 
 
-def _shares(labels: list[str], train: Counts, test: Counts, shown: list[int]) -> list[Json]:
+def _shares(labels: list[str], train: Counts, test: Counts, order: list[int]) -> list[Json]:
     """The labels that differ most, for a table."""
     return [
         {
-            "label": one_line(labels[i], 40),
+            "label": shown(labels[i]),
             "train": round(float(train[i] / train.sum()), 4),
             "test": round(float(test[i] / test.sum()), 4),
         }
-        for i in shown
+        for i in order
     ]

@@ -252,3 +252,12 @@ def test_texts_are_sentences_whatever_the_count(n: int) -> None:
         assert re.match(r"[A-Z0-9]", found.text)
         assert found.text.endswith(".")
         assert not re.search(r"\b1 (?:\w+ )?(?:rows|labels|groups)\b| %", found.text + found.fix)
+
+
+def test_a_label_that_is_an_address_is_not_told() -> None:
+    rows = [Entry(f"text {at}", "a", at + 1, "train", "train") for at in range(60)]
+    rows += [Entry(f"more {at}", "x@secretmail.com", 90, "train", "train") for at in range(3)]
+    sheet = Sheet(entries=rows, task_type="classification", metric="accuracy")
+    told = [found for found in coverage.check(sheet) if found.kind == "rare-labels"]
+    assert told
+    assert all("secretmail" not in f"{found.text}{found.details}" for found in told)
