@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have
 from probes.audit.records import NO_EFFECT, Found, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.audit.too_long import too_long
@@ -82,10 +82,7 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
         of=of,
         fix="Take them out and give the turns as messages: each model's own template is put around"
         " them when it is asked and trained.",
-        effect=by_share(
-            n, of, "model", "two templates around one row; rule of thumb, not measured",
-            (0.3, 0.0, 1.0),
-        ),
+        effect=by_share(n, of, "model", UNFELT, HARDLY),
         remedy=Remedy(outputs=outputs) if outputs else None,
         details={
             "tokens": {one_line(name, 30): count for name, count in counts.most_common(30)},

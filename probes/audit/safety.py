@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have
 from probes.audit.odd_characters import (
     entities,
     hidden,
@@ -155,10 +155,7 @@ def _hidden(sheet: Sheet) -> Iterator[Found]:
         rows=rows,
         of=of,
         fix="Remove them; in inputs only if the live inputs will not have them either.",
-        effect=by_share(
-            n, of, "model", "they split words into other tokens; rule of thumb, not measured",
-            (0.2, 0.0, 1.0),
-        ),
+        effect=by_share(n, of, "model", UNFELT, HARDLY),
         remedy=Remedy(outputs=outputs) if outputs else None,
         details={"counts": dict(counts), "in outputs only": len(outputs)},
     )  # fmt: skip

@@ -150,7 +150,11 @@ def rows(names: Sequence[str], seeds: Sequence[int], rung: str) -> Iterator[Json
                 for fault in FAULTS[task.name]:
                     for rate in RATES.get(fault, (RATE,)):
                         for state, scores, told in variants(at, fault, rate, home):
-                            said = {each.kind: each.effect.points for each in told.findings}
+                            said = {
+                                each.kind: each.effect.points
+                                for each in told.findings
+                                if each.effect.on != "safety"
+                            }
                             yield base | {
                                 "fault": fault, "rate": rate, "state": state,
                                 "scores": scores.tolist(), "said": said,
@@ -187,6 +191,7 @@ def page(found: Sequence[Json]) -> Iterator[str]:
         ranks = [np.argsort(np.argsort(values)) for values in (losses, said)]
         rho = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
         yield from ("", f"Spearman's rank correlation of loss and forecast, dirty: {rho:.2f}.")
+    yield from ("", "Forecasts are those of the day; what was learnt of it: [LOG.md](../LOG.md).")
 
 
 def interval(differences: Sequence[Scores]) -> tuple[float, float, float]:
