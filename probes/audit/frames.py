@@ -31,7 +31,7 @@ COVERED = 0.8
 _CANDIDATES = 5
 _CANDIDATE_SHARE = 0.01
 _READ_CHARS = 400
-_GAP = r"\S+(?: \S+){0,5}"
+_GAP = 6
 _PARTS = re.compile(r"[^\W\d_]+|\d[\d.,]*|[^\w\s]")
 
 
@@ -59,23 +59,16 @@ def check(sheet: Sheet) -> Iterator[Found]:
         raise NotChecked(f"fewer than {MIN_ROWS} rows")
     texts = [_parts(sheet.entries[at].text) for at in sample]
     levels = [_frames(texts, level) for level in LEVELS]
-    joined = [" ".join(parts) for parts in texts]
     biggest, n = "", 0
     for frames in levels:
         for frame, seen in frames.worded.most_common(_CANDIDATES):
             if seen >= max(MIN_ROWS / 10, _CANDIDATE_SHARE * len(sample)):
-                matching = _pattern(frame)
-                found = sum(matching.fullmatch(text) is not None for text in joined)
+                found = sum(_fits(frame, parts) for parts in texts)
                 biggest, n = (frame, found) if found > n else (biggest, n)
     few = [frames for frames in levels if frames.few()]
     if not biggest or (n < BIG_FRAME * len(sample) and not few):
         return
-    matching = _pattern(biggest)
-    rows = [
-        at
-        for at in sheet.usable
-        if matching.fullmatch(" ".join(_parts(sheet.entries[at].text))) is not None
-    ]
+    rows = [at for at in sheet.usable if _fits(biggest, _parts(sheet.entries[at].text))]
     yield _found(sheet, rows, few[0] if few else levels[-1])
 
 
@@ -104,9 +97,18 @@ def _frame(parts: Sequence[str], kept: AbstractSet[str]) -> str:
     return " ".join(shown)
 
 
-def _pattern(frame: str) -> re.Pattern[str]:
-    """Finds the frame with up to six words of any kind in each of its gaps."""
-    return re.compile(" ".join(_GAP if part == "~" else re.escape(part) for part in frame.split()))
+def _fits(frame: str, parts: Sequence[str]) -> bool:
+    """Whether this is the frame with up to six words of any kind in each of its gaps. All ways
+    are followed at once: an expression would try them one by one, and of many gaps never end."""
+    reached, n = {0}, len(parts)
+    for wanted in frame.split():
+        if wanted == "~":
+            reached = {at + k for at in reached for k in range(1, _GAP + 1) if at + k <= n}
+        else:
+            reached = {at + 1 for at in reached if at < n and parts[at] == wanted}
+        if not reached:
+            return False
+    return n in reached
 
 
 def _n_words(frame: str) -> int:

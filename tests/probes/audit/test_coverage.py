@@ -190,6 +190,12 @@ def test_one_frame_and_many() -> None:
     assert list(frames.check(sheet_of([(text, "a") for text in free]))) == []
 
 
+def test_a_frame_of_many_gaps_ends() -> None:
+    r = Random(0)
+    texts = [" ".join(f"w{r.randrange(3000)}" for _ in range(100)) for _ in range(100)]
+    list(frames.check(sheet_of([(text, "a") for text in texts], "generation")))
+
+
 def test_an_address_in_a_frame_is_not_shown() -> None:
     texts = [f"Please send the report of day {i} to jane.doe@acme-corp.com soon" for i in range(80)]
     (found,) = frames.check(sheet_of([(text, "a") for text in texts]))
