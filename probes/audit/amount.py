@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from probes.audit.coverage import count
+from probes.audit.costs import many
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.data import normalised
@@ -49,17 +49,17 @@ def _few(sheet: Sheet) -> Iterator[Found]:
     error = 1 - sheet.target + 0.1
     gains = [round(100 * error * (1 - (needed / n) ** -b), 1) for b in EXPONENTS]
     why = (
-        f"{count(len(labels), 'label')} at {SHOTS} each, and {MIN_LABELLED} at least"
+        f"{many(len(labels), 'label')} at {SHOTS} each, and {MIN_LABELLED} at least"
         if labels
         else ""
     )
     yield Found(
         kind="few-examples",
-        text=f"There {'is' if n == 1 else 'are'} {count(n, noun)}{of_all}, where about "
+        text=f"There {'is' if n == 1 else 'are'} {many(n, noun)}{of_all}, where about "
         f"{needed:,} are the least for tuning to be worth trying" + (f" ({why})." if why else "."),
         rows=rows,
         of=len(sheet.usable),
-        fix=f"Label {count(needed - n, f'more {noun}')} before tuning; until then prefer "
+        fix=f"Label {many(needed - n, f'more {noun}')} before tuning; until then prefer "
         "prompts with examples, or retrieval.",
         effect=Effect(
             points=gains[1],
@@ -67,7 +67,7 @@ def _few(sheet: Sheet) -> Iterator[Found]:
             high=gains[2],
             on="model",
             basis=f"error falls as n^-b, b from .1 to .6, from {error:.0%} at today's "
-            f"{count(n, 'row')}: a prior from published curves, not measured on these data",
+            f"{many(n, 'row')}: a prior from published curves, not measured on these data",
         ),
         details={
             "train_rows": len(rows),
@@ -96,16 +96,16 @@ def _small(sheet: Sheet) -> Iterator[Found]:
     seen = told["detectable_points"]
     share = 1.0 if any(sheet.entries[at].file == "test" for at in rows) else 0.2
     more = needed - len(rows)
-    groups = f" of {count(told['groups'], 'group')}" if told["groups"] else ""
+    groups = f" of {many(told['groups'], 'group')}" if told["groups"] else ""
     yield Found(
         kind="small-test",
-        text=f"{count(len(rows), 'test row')}{groups} {'shows' if len(rows) == 1 else 'show'} a "
+        text=f"{many(len(rows), 'test row')}{groups} {'shows' if len(rows) == 1 else 'show'} a "
         f"difference of {seen:.1f} points or more between two models near the target of "
         f"{sheet.target:.0%} (power 80%); at the target the interval of a figure is "
         f"{told['low']:.0%} to {told['high']:.0%}.",
         rows=rows,
         of=len(sheet.usable),
-        fix=f"Label {count(more, 'more test row')} to show differences of 5 points"
+        fix=f"Label {many(more, 'more test row')} to show differences of 5 points"
         + ("." if share == 1 else f", which takes {math.ceil(more / share):,} more rows in all.")
         + " Until then take smaller differences for chance.",
         effect=Effect(

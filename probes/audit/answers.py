@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from probes.audit.baselines import out_of_fold, partners
+from probes.audit.costs import share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
-from probes.estimates import estimate_mean, wilson
+from probes.estimates import estimate_mean
 from probes.records import Estimate
 from probes.retrieval import words
 
@@ -56,7 +57,7 @@ def _copied(sheet: Sheet) -> Iterator[Found]:
         float(_stands(sheet.entries[rows[i]].output, sheet.entries[rows[other[i]]].text))
         for i in range(0, len(rows), max(1, len(rows) // SAMPLED))
     ]
-    chance, share = estimate_mean(by_chance), _share(len(copied), len(rows))
+    chance, share = estimate_mean(by_chance), share_of(len(copied), len(rows))
     if share.low < EXTRACTIVE or share.low <= chance.high:
         return
     yield Found(
@@ -89,7 +90,7 @@ def _documents(sheet: Sheet) -> Iterator[Found]:
     answers = {at: f" {' '.join(words(sheet.entries[at].output))} " for at in rows}
     holding = _holding(set(answers.values()), [passage.text for passage in sheet.passages])
     missing = [at for at in rows if not holding[answers[at]]]
-    figures = {"in-documents": _share(len(rows) - len(missing), len(rows))}
+    figures = {"in-documents": share_of(len(rows) - len(missing), len(rows))}
     held = len(rows) - len(missing)
     said = (
         f"{held:,} of {len(rows):,} outputs {'stands' if held == 1 else 'stand'} word for word in "
@@ -103,7 +104,7 @@ def _documents(sheet: Sheet) -> Iterator[Found]:
             for at in gold
             if not {ids.get(name) for name in sheet.entries[at].gold} & holding[answers[at]]
         ]
-        figures["in-gold"] = _share(len(gold) - len(elsewhere), len(gold))
+        figures["in-gold"] = share_of(len(gold) - len(elsewhere), len(gold))
         said += f", {len(gold) - len(elsewhere):,} of {len(gold):,} in the passage named as gold"
         missing = list(dict.fromkeys([*elsewhere, *missing]))
     yield Found(
@@ -212,7 +213,7 @@ def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]
     rows = [
         at for at in sheet.usable if not telling.keys().isdisjoint(read(sheet.entries[at].text))
     ]
-    share = _share(len(rows), len(sheet.usable))
+    share = share_of(len(rows), len(sheet.usable))
     without = _without(sheet, name, looked_at)
     honest = without.value if without else 0.5
     return Found(
@@ -252,8 +253,3 @@ def _cut(text: str, name: str) -> str:
     if name == "\0last":
         return text.rsplit(maxsplit=1)[0]
     return _FIELD.sub(lambda found: " " if found[1].strip().casefold() == name else found[0], text)
-
-
-def _share(n: float, of: int) -> Estimate:
-    low, high = wilson(n, of)
-    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from probes.audit.costs import share_of
 from probes.audit.records import Effect, Found
 from probes.audit.sheet import Sheet
 from probes.data import normalised
 from probes.estimates import wilson
-from probes.records import Estimate
 
 MOST_ROWS = 50_000
 MANY_ANSWERS = ("generation", "summarization", "synthetic-data")
@@ -63,7 +63,7 @@ def _same_input(sheet: Sheet) -> Iterator[Found]:
     contested.sort(key=len, reverse=True)
     rows = [at for group in contested for at in group]
     n = sum(map(len, groups.values()))
-    ceiling = _share(best, n)
+    ceiling = share_of(best, n)
     yield Found(
         kind="contradictions",
         text=(
@@ -88,11 +88,6 @@ def _answer(sheet: Sheet, at: int) -> str:
     """What counts as the same output: labels as they are, texts without case and spacing."""
     output = sheet.entries[at].output
     return output.strip() if sheet.labelled else normalised(output)
-
-
-def _share(count: int, n: int) -> Estimate:
-    low, high = wilson(count, n)
-    return Estimate(value=count / n, low=low, high=high, n=n, basis="wilson")
 
 
 def _lost(count: int, n: int) -> Effect:
@@ -136,7 +131,7 @@ def _near_inputs(sheet: Sheet) -> Iterator[Found]:
         of=n,
         fix=FIX,
         effect=_lost(len(apart), n),
-        figures={"neighbour_disagreement": _share(len(apart), len(pairs))},
+        figures={"neighbour_disagreement": share_of(len(apart), len(pairs))},
         details={"pairs": len(pairs), "likeness_by_lot": round(bar, 3)},
     )
 

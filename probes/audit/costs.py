@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from probes.audit.records import Effect
+from probes.estimates import wilson
+from probes.records import Estimate
 
 REFUSED = Effect(
     points=0, low=0, high=0, on="probe", basis="a probe refuses the file until they are mended"
@@ -46,3 +48,14 @@ def counted(n: int, of: int, noun: str = "row") -> str:
 def have(n: int) -> str:
     """`has` or `have`."""
     return "has" if n == 1 else "have"
+
+
+def many(n: int, noun: str) -> str:
+    """`1 row`, `1,000 rows`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def share_of(n: float, of: int) -> Estimate:
+    """A share with its Wilson interval."""
+    low, high = wilson(n, of)
+    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

@@ -6,11 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from probes.audit.costs import many, share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
-from probes.estimates import wilson
-from probes.records import Estimate
 
 FEW_SHOTS = 10
 """A label with fewer train rows is rare."""
@@ -68,9 +67,9 @@ def _unseen(
     share = 100 * len(rows) / test.total()
     yield Found(
         kind="unseen-labels",
-        text=f"{count(len(labels), 'label')} of the test rows never "
+        text=f"{many(len(labels), 'label')} of the test rows never "
         f"{'occurs' if len(labels) == 1 else 'occur'} in the train rows ({_names(labels)}): "
-        f"{len(rows):,} of {count(test.total(), 'test row')}, which a tuned model can only get "
+        f"{len(rows):,} of {many(test.total(), 'test row')}, which a tuned model can only get "
         "wrong.",
         rows=rows,
         of=test.total(),
@@ -105,10 +104,10 @@ def _rare(
     ]
     yield Found(
         kind="rare-labels",
-        text=f"{count(len(labels), 'label')} of {len(train):,} "
+        text=f"{many(len(labels), 'label')} of {len(train):,} "
         f"{'has' if len(labels) == 1 else 'have'} fewer than {FEW_SHOTS} train rows "
         f"({_names(labels)}); {'it makes' if len(labels) == 1 else 'they make'} up {len(rows):,} "
-        f"of {count(len(outputs), 'row')}.",
+        f"of {many(len(outputs), 'row')}.",
         rows=sorted(rows, key=lambda at: train[outputs[at]]),
         of=len(outputs),
         fix=f"Label at least {FEW_SHOTS} rows of each, better {_ENOUGH_SHOTS}; or join rare labels "
@@ -148,7 +147,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
             on="model" if macro else "figure",
             basis="our estimate: rare labels pull macro-F1 down, and plain accuracy hides them",
         ),
-        figures={"commonest": _share(most, train.total())},
+        figures={"commonest": share_of(most, train.total())},
         details={
             "effective_labels": round(effective, 2),
             "labels": len(train),
@@ -160,7 +159,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
 def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
     counts = Counter(outputs.values())
     top, n = counts.most_common(1)[0]
-    share = _share(n, len(outputs))
+    share = share_of(n, len(outputs))
     if len(counts) < MANY_OUTPUTS or share.low < DOMINATES:
         return
     yield Found(
@@ -186,13 +185,3 @@ def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
 def _names(labels: list[str]) -> str:
     first = ", ".join(f"'{shown(label)}'" for label in labels[:3])
     return first + (", …" if len(labels) > 3 else "")
-
-
-def count(n: int, noun: str) -> str:
-    """`1 row`, `1,000 rows`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def _share(n: int, of: int) -> Estimate:
-    low, high = wilson(n, of)
-    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

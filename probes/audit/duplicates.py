@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from probes.audit.costs import many
 from probes.audit.leaks import leaks
 from probes.audit.records import Effect, Found, Remedy
 from probes.audit.same_question import Agreement, Difference, Questions, questions
@@ -87,8 +88,8 @@ def _near(
     sides = f"; {apart} of the sets lie on both sides of the split" if apart else ""
     yield Found(
         kind="near-duplicates",
-        text=f"{n_rows} rows say nearly the same as another with the same answer, in "
-        f"{_many(len(groups), 'set')}{sides}.",
+        text=f"{n_rows:,} rows say nearly the same as another with the same answer, in "
+        f"{many(len(groups), 'set')}{sides}.",
         rows=[sheet.usable[place] for group in groups for place in group],
         of=len(rows),
         fix="Keep one of each set, or give each set a value of its own in a column and name it in "
@@ -118,8 +119,4 @@ def agreement_table(agreement: dict[Difference, Agreement]) -> Json:
 
 
 def _are(count: int, noun: str) -> str:
-    return f"{_many(count, noun)} {'is' if count == 1 else 'are'}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{many(count, noun)} {'is' if count == 1 else 'are'}"

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from probes.audit.coverage import count, effective_number
+from probes.audit.costs import many, share_of
+from probes.audit.coverage import effective_number
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
-from probes.estimates import wilson
-from probes.records import Estimate
 from probes.sinks import one_line
 
 SAMPLED = 10_000
@@ -116,11 +115,11 @@ def _n_words(frame: str) -> int:
 
 
 def _found(sheet: Sheet, rows: list[int], frames: _Frames) -> Found:
-    share = _share(len(rows), len(sheet.usable))
+    share = share_of(len(rows), len(sheet.usable))
     return Found(
         kind="few-frames",
         text=f"The wording of {frames.counts.total():,} inputs, without names, numbers and rare "
-        f"words, is as varied as {count(round(frames.effective), 'equally frequent frame')}; the "
+        f"words, is as varied as {many(round(frames.effective), 'equally frequent frame')}; the "
         f"biggest frame has {len(rows):,} of {len(sheet.usable):,} rows. Test rows from the "
         "same frames do not show how a model does on other wordings.",
         rows=rows,
@@ -146,8 +145,3 @@ def _found(sheet: Sheet, rows: list[int], frames: _Frames) -> Found:
 def _shown(frame: str) -> str:
     """The frame as a report may say it: an address in its pieces is still one."""
     return "(with an address)" if "@" in frame else one_line(frame, 80)
-
-
-def _share(n: int, of: int) -> Estimate:
-    low, high = wilson(n, of)
-    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from probes.audit.costs import share_of
 from probes.audit.language_guess import LATIN, language_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
-from probes.estimates import wilson
-from probes.records import Estimate
 
 SAMPLED = 20_000
 MIN_TOLD = 30
@@ -50,7 +49,7 @@ def _all(sheet: Sheet, rows: Sequence[int]) -> Iterator[Found]:
         fix=f"If the model must serve {_list(others)} too, add train rows until each has hundreds "
         "and report each apart; if not, take these rows out.",
         effect=_effect(len(minor) / n),
-        figures={"other-languages": _share(len(minor), n)},
+        figures={"other-languages": share_of(len(minor), n)},
         details={"languages": dict(counts.most_common(10))},
     )
 
@@ -84,8 +83,3 @@ def _effect(share: float) -> Effect:
 
 def _list(names: set[str]) -> str:
     return " and ".join(sorted(names)[:3])
-
-
-def _share(n: int, of: int) -> Estimate:
-    low, high = wilson(n, of)
-    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from probes.audit.costs import many
 from probes.audit.records import Effect, Found, Remedy
 from probes.audit.same_question import Questions
 from probes.audit.sheet import Sheet
@@ -103,11 +104,11 @@ def _found(sheet: Sheet, sides: _Sides, leaking: Mapping[int, list[int]], kind: 
     ordered = dict.fromkeys(each for place, same in leaking.items() for each in (place, *same))
     return Found(
         kind=kind,
-        text=f"{n} of {of} rows {sides.what} {stand} {how} in {sides.whose}: what is learnt by "
+        text=f"{n:,} of {of:,} rows {sides.what} {stand} {how} in {sides.whose}: what is learnt by "
         f"heart there looks like skill, by up to {effect.high:.1f} points.",
         rows=[usable[place] for place in ordered],
         of=of,
-        fix=f"Take the {_many(len(learnt), 'row')} out of {sides.whose}.",
+        fix=f"Take the {many(len(learnt), 'row')} out of {sides.whose}.",
         effect=effect,
         remedy=Remedy(drop=[usable[place] for place in learnt]) if exact and has_file else None,
         details={"n_tested": of, "n_leaking": n, "n_learnt": len(learnt)},
@@ -154,8 +155,8 @@ def _answered(sheet: Sheet, sides: _Sides, holding: Mapping[int, str]) -> Found:
     stand = "stands" if n == 1 else "stand"
     return Found(
         kind="answers-in-documents",
-        text=f"{n} of {of} rows {sides.what} {stand} word for word in the documents, the answer "
-        "beside the question: search finds these more easily than what people will ask.",
+        text=f"{n:,} of {of:,} rows {sides.what} {stand} word for word in the documents, the "
+        "answer beside the question: search finds these more easily than what people will ask.",
         rows=[sheet.usable[place] for place in sorted(holding)],
         of=of,
         fix="Take those documents out, or test on questions in other words, unless people will ask "
@@ -163,7 +164,3 @@ def _answered(sheet: Sheet, sides: _Sides, holding: Mapping[int, str]) -> Found:
         effect=_flattered(n / of, "nothing, if people ask in the very words of the documents"),
         details={"documents": [one_line(holding[place], 80) for place in sorted(holding)[:20]]},
     )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from probes.audit.baselines import partners
+from probes.audit.costs import share_of
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.data import normalised
-from probes.estimates import wilson
 from probes.records import Estimate
 from probes.retrieval import words
 
@@ -45,10 +45,10 @@ def check(sheet: Sheet) -> Iterator[Found]:
     # What a further row of the same source would do: 1 - N1 / N (Good 1953, Biometrika 40).
     once = sum(count == 1 for count in answers.values())
     figures = {
-        "repeated-answers": _share(len(again), len(test)),
-        "expected-answers": _share(len(train) - once, len(train)),
-        "repeated-facts": _share(len(same), len(test)),
-        "by-chance": _share(chance, len(test)),
+        "repeated-answers": share_of(len(again), len(test)),
+        "expected-answers": share_of(len(train) - once, len(train)),
+        "repeated-facts": share_of(len(same), len(test)),
+        "by-chance": share_of(chance, len(test)),
     }
     yield _told(sheet, [at for at in test if at not in same], sorted(same), figures)
 
@@ -95,8 +95,3 @@ def _told(sheet: Sheet, new: list[int], same: list[int], figures: dict[str, Esti
         "for the form of the answers, if at all.",
         figures=figures,
     )
-
-
-def _share(n: int, of: int) -> Estimate:
-    low, high = wilson(n, of)
-    return Estimate(value=n / of, low=low, high=high, n=of, basis="wilson")

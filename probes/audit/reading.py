@@ -43,7 +43,6 @@ def read_sheet(spec: TaskSpec, spec_path: Path, rungs: Sequence[Rung] = ()) -> S
         target=spec.target,
         passages=read_documents(spec, spec_path),
         rungs=rungs,
-        units={name: table.unit for name, table in tables.items()},
     )
 
 

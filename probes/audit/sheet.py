@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,6 @@ class Sheet:
     instruction: str = ""
     passages: Sequence[Passage] = ()
     rungs: Sequence[Rung] = ()
-    units: Mapping[FileName, str] = field(default_factory=dict)
-    """What a row number counts in each file: `line` or `row`."""
     target: float = 0.9
     """Quality that is good enough, on the metric's scale from 0 to 1."""
 
