@@ -53,6 +53,7 @@ CORE = (
     "probes.audit.runner",
     "probes.audit.safety",
     "probes.audit.same_question",
+    "probes.audit.semantic",
     "probes.audit.sheet",
     "probes.audit.shift",
     "probes.audit.too_long",

@@ -16,11 +16,20 @@ import click
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write audit.json, .md and .html to this folder."
 )
+@click.option(
+    "--semantic", is_flag=True, help="Look for rows alike in meaning too (`llm-advisor[embed]`)."
+)
 @click.option("--fix", is_flag=True, help="Write a cleaned copy beside the data, with a log.")
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json instead of lines.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where anything is to act on.")
 def audit(
-    task: Path, ladder: str | None, out: Path | None, fix: bool, as_json: bool, strict: bool
+    task: Path,
+    ladder: str | None,
+    out: Path | None,
+    semantic: bool,
+    fix: bool,
+    as_json: bool,
+    strict: bool,
 ) -> int:
     """Look at every row before a model is run: repeats, leaks, wrong labels, mixed formats, more.
 
@@ -42,7 +51,7 @@ def audit(
     if fix:
         refuse_existing(spec, task)
     sheet = sheet_of(spec, task)
-    record, found = run(sheet, spec.name, told)
+    record, found = run(sheet, spec.name, told, ("meaning",) if semantic else ())
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     if as_json:

@@ -33,6 +33,8 @@ CHECKS: dict[str, str] = {
 }
 """What is looked at, in this order; each a function from a sheet to what it found. Imported when
 it is called, since some need scikit-learn."""
+OPTIONAL: dict[str, str] = {"meaning": "probes.audit.semantic:check"}
+"""What is looked at when it is asked for."""
 N_SHOWN = 10
 
 Check = Callable[[Sheet], Iterator[Found]]
@@ -40,18 +42,19 @@ Told = Callable[[str], None]
 
 
 def audit(
-    sheet: Sheet, name: str, told: Told = lambda check: None
+    sheet: Sheet, name: str, told: Told = lambda check: None, also: Sequence[str] = ()
 ) -> tuple[Audit, tuple[Found, ...]]:
     """The audit, and its findings with all their rows in the same order.
 
     Args:
         told: called with the name of each check before it begins.
+        also: names of OPTIONAL checks.
     """
     began_s = time.monotonic()
     found: list[Found] = []
     outcomes: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    for check, where in CHECKS.items():
+    for check, where in (CHECKS | {each: OPTIONAL[each] for each in also}).items():
         told(check)
         check_began_s = time.monotonic()
         try:
