@@ -48,7 +48,7 @@ class Found:
     kind: str
     """A name in kebab case; what a benchmark plants and docs/audit.md explains."""
     text: str
-    """One sentence with counts, without words of the data; `one_line` where a label is named."""
+    """One sentence with counts, without words of the data; `shown` where a label is named."""
     rows: Sequence[int]
     """Positions in `Sheet.entries` of all rows concerned, those to look at first at the front."""
     of: int
