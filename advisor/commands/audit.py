@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
@@ -57,7 +58,8 @@ def audit(
     if as_json:
         click.echo(record.model_dump_json(indent=2))
     else:
-        click.echo(terminal("\n".join(audit_lines(record))))
+        width = get_terminal_size().columns if sys.stdout.isatty() else 0
+        click.echo(terminal("\n".join(audit_lines(record, width))))
     written = write_audit(out, record) if out is not None else []
     written += write_cleaned(sheet, found, spec, task) if fix else []
     if fix and not any(".cleaned." in path.name for path in written):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from textwrap import wrap
 
 from probes.audit.records import Audit, AuditFinding, Effect
 from probes.sinks import markdown
@@ -41,8 +42,18 @@ def shown_rows(found: AuditFinding, limit: int = 5) -> str:
     return shown if found.n <= min(limit, len(found.rows)) else f"{shown}, … ({found.n:,} rows)"
 
 
-def audit_lines(audit: Audit) -> Iterator[str]:
-    """The audit as lines of a terminal; what stands in them is still to be made safe for it."""
+def audit_lines(audit: Audit, width: int = 0) -> Iterator[str]:
+    """The audit as lines of a terminal, folded between words where it has a width.
+
+    What stands in them is still to be made safe for it.
+    """
+    for line in _lines(audit):
+        indent = " " * (len(line) - len(line.lstrip()) + 2 * line.startswith("- "))
+        folded = wrap(line, width, subsequent_indent=indent) if width else []
+        yield from folded or [line]
+
+
+def _lines(audit: Audit) -> Iterator[str]:
     yield f"{_size(audit)}: {_count(audit)} ({audit.seconds:.1f} s)"
     for heading, found in grouped(audit.findings):
         yield from ("", heading)

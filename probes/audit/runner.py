@@ -35,6 +35,8 @@ CHECKS: dict[str, str] = {
 it is called, since some need scikit-learn."""
 OPTIONAL: dict[str, str] = {"meaning": "probes.audit.semantic:check"}
 """What is looked at when it is asked for."""
+FIRST = ("easy-baseline", "not-learnable", "label-noise-unknown")
+"""Information that bears on what should be tried at all."""
 N_SHOWN = 10
 
 Check = Callable[[Sheet], Iterator[Found]]
@@ -84,11 +86,12 @@ def _function(where: str) -> Check:
     return function
 
 
-def _rank(found: Found) -> tuple[float, float, str]:
-    """What stops a probe, then the dearest, then people's data; equals by the share of the rows."""
+def _rank(found: Found) -> tuple[float, bool, float, str]:
+    """What stops a probe, then the dearest, then people's data; equals by what they bear on, then
+    by the share of the rows."""
     share = len(found.rows) / max(1, found.of)
     first = {"probe": -1000.0, "safety": -0.001}.get(found.effect.on, 0.0)
-    return first - found.effect.points, -share, found.kind
+    return first - found.effect.points, found.kind not in FIRST, -share, found.kind
 
 
 def _reported(found: Found, sheet: Sheet) -> AuditFinding:

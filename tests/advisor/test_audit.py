@@ -125,3 +125,18 @@ def test_no_torch_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(spec)], capture_output=True, text=True, timeout=120
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_lines_are_folded_between_words() -> None:
+    finding = AuditFinding(
+        kind="secrets", text="many words " * 20, n=1, of=9, rows=(Place(file="train", row=3),),
+        effect=Effect(points=0, low=0, high=0, on="safety", basis=""), fix="Take them out.",
+        fixable=False, figures={}, details={},
+    )  # fmt: skip
+    audit = Audit(
+        name="t", task_type="qa", n_rows=9, n_test_rows=0, findings=(finding,), checks={},
+        seconds=0.1, peak_memory_bytes=1,
+    )  # fmt: skip
+    folded = list(audit_lines(audit, 40))
+    assert max(map(len, folded)) <= 40
+    assert " ".join(" ".join(folded).split()) == " ".join(" ".join(audit_lines(audit)).split())
