@@ -12,14 +12,19 @@ from probes.store import RunStore, canonical_json
 
 
 def keep_audit(prepared: Prepared, store: RunStore) -> Audit:
-    """The audit of the rows as they are in the files, before any is left out by the split."""
+    """The audit of the rows as they are in the files, before any is left out by the split.
+
+    Without the findings' details, which hold wordings of the data: a report can be shared.
+    """
     known = store.frozen(AUDIT)
     if known is not None:
         return Audit.model_validate_json(canonical_json(known))
     task = prepared.task
-    found, _ = audit(sheet_of(task.spec, task.path), task.spec.name)
-    store.freeze(AUDIT, found.model_dump(mode="json"))
-    return found
+    whole, _ = audit(sheet_of(task.spec, task.path), task.spec.name)
+    bare = tuple(found.model_copy(update={"details": {}}) for found in whole.findings)
+    kept = whole.model_copy(update={"findings": bare})
+    store.freeze(AUDIT, kept.model_dump(mode="json"))
+    return kept
 
 
 def keep_health(prepared: Prepared, store: RunStore) -> None:

@@ -252,7 +252,7 @@ class Report(Record):
     retrieval: RetrievalHealth | None = None
     """How well the documents can be searched, whatever the questions."""
     audit: Audit | None = None
-    """What the data allow; none in reports from before it was kept."""
+    """What the data allow, without details; none in reports from before it was kept."""
     curves: tuple[CurvePoint, ...]
     test_openings: tuple[Json, ...]
     """Each time that test answers were used: when, and for which options."""
