@@ -7,8 +7,11 @@ from pathlib import Path
 from advisor.report.audit_html import audit_html
 from advisor.report.audit_text import audit_markdown
 from knowledge.errors import UserError
+from probes.audit.cleaned import refuse_existing, write_cleaned
 from probes.audit.reading import read_sheet
 from probes.audit.records import Audit
+from probes.audit.runner import Told
+from probes.audit.runner import audit as run_checks
 from probes.audit.sheet import Rung, Sheet
 from probes.cards import card_of
 from probes.durable import replace, user_errors
@@ -25,6 +28,25 @@ def sheet_of(spec: TaskSpec, spec_path: Path) -> Sheet:
         UserError: E-DATA-…: a file that cannot be read.
     """
     return read_sheet(spec, spec_path, _rungs(spec, spec_path))
+
+
+def audited(
+    spec: TaskSpec, spec_path: Path, *, fix: bool, semantic: bool, told: Told
+) -> tuple[Audit, list[Path]]:
+    """The audit of a task, and the cleaned copies that were written for `fix`, with their logs.
+
+    Args:
+        semantic: compare meanings too, which loads the embedding model.
+        told: called with the name of each check before it begins.
+
+    Raises:
+        UserError: E-DATA-…, a file that cannot be read; E-AUDIT-…, a copy that cannot be written.
+    """
+    if fix:
+        refuse_existing(spec, spec_path)
+    sheet = sheet_of(spec, spec_path)
+    record, found = run_checks(sheet, spec.name, told, ("meaning",) if semantic else ())
+    return record, write_cleaned(sheet, found, spec, spec_path) if fix else []
 
 
 def _rungs(spec: TaskSpec, spec_path: Path) -> list[Rung]:

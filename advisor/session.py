@@ -106,11 +106,11 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             yield Event(kind="note", payload={"text": f"fetching {rung.ref.location}"})
             snapshot(rung.ref)
     yield from _publish_systems(prepared, store, "dev", names=None)
-    situations = _situations(prepared)
-    rules, at_once = _rules(prepared, situations), prepared.plan.workers
+    by_rung = _situations(prepared)
+    rules, at_once = _rules(prepared, by_rung), prepared.plan.workers
     with _executor(prepared, store) as executor:
         driver = Driver(store, executor, rules, engine=prepared.engine, at_once=at_once)
-        yield from driver.run({name: rung_proposals(at) for name, at in situations.items()})
+        yield from driver.run({name: rung_proposals(at) for name, at in by_rung.items()})
         yield from _open_test(prepared, store, driver)
     keep_health(prepared, store)
     inputs = Inputs.of(store)
@@ -173,11 +173,11 @@ def _situations(prepared: Prepared) -> dict[str, Situation]:
     return {situation.rung: situation for situation in ordered}
 
 
-def _rules(prepared: Prepared, situations: Mapping[str, Situation]) -> Rules:
+def _rules(prepared: Prepared, by_rung: Mapping[str, Situation]) -> Rules:
     return Rules(
         key=prepared.key,
-        limits=lambda cell: _limits(prepared, situations[cell.rung], cell),
-        group_size=lambda cell: group_size(cell, situations[cell.rung], prepared.device),
+        limits=lambda cell: _limits(prepared, by_rung[cell.rung], cell),
+        group_size=lambda cell: group_size(cell, by_rung[cell.rung], prepared.device),
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
+from typing import Any
 
 import click
 
+from advisor.commands.options import data_options
+
 
 @click.command()
-@click.option(
-    "--task", "-t", required=True, type=click.Path(path_type=Path), help="The spec, a YAML file."
-)
-@click.option("--ladder", help="Ladder or model whose tokenizers count, in place of the spec's.")
+@data_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write audit.json, .md and .html to this folder."
 )
@@ -25,45 +25,39 @@ import click
 @click.option("--strict", is_flag=True, help="Exit with 1 where anything is to act on.")
 def audit(
     task: Path,
-    ladder: str | None,
     out: Path | None,
     semantic: bool,
     fix: bool,
     as_json: bool,
     strict: bool,
+    **flags: Any,
 ) -> int:
     """Look at every row before a model is run: repeats, leaks, wrong labels, mixed formats, more.
 
     Without --out and --fix nothing is written.
     """
-    from advisor.audit import sheet_of, write_audit
+    from advisor.audit import audited, write_audit
     from advisor.report.audit_text import audit_lines, to_act_on
     from advisor.task import Flags
-    from probes.audit.cleaned import refuse_existing, write_cleaned
-    from probes.audit.runner import audit as run
     from probes.sinks import file_name, terminal
     from probes.spec import read_spec
 
-    def told(check: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[Klooking at {check} ...", err=True, nl=False)
-
-    spec = Flags(ladder=ladder).applied(read_spec(task))
-    if fix:
-        refuse_existing(spec, task)
-    sheet = sheet_of(spec, task)
-    record, found = run(sheet, spec.name, told, ("meaning",) if semantic else ())
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", err=True, nl=False)
+    spec = Flags(**flags).applied(read_spec(task))
+    record, copies = audited(spec, task, fix=fix, semantic=semantic, told=_told)
+    _told("")
     if as_json:
         click.echo(record.model_dump_json(indent=2))
     else:
         width = get_terminal_size().columns if sys.stdout.isatty() else 0
         click.echo(terminal("\n".join(audit_lines(record, width))))
-    written = write_audit(out, record) if out is not None else []
-    written += write_cleaned(sheet, found, spec, task) if fix else []
-    if fix and not any(".cleaned." in path.name for path in written):
+    if fix and not copies:
         click.echo("nothing that --fix could mend", err=True)
-    for path in written:
+    for path in [*copies, *(write_audit(out, record) if out is not None else ())]:
         click.echo(f"wrote {file_name(path)}", err=True)
     return int(strict and bool(to_act_on(record)))
+
+
+def _told(check: str) -> None:
+    """What is looked at now, in place of what was; nothing where no terminal shows it."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{f'looking at {check} …' if check else ''}", err=True, nl=False)

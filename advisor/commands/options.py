@@ -10,16 +10,28 @@ import click
 
 F = Callable[..., Any]
 
+DATA_FLAGS = (
+    click.option("--task", "-t", required=True, type=click.Path(path_type=Path), help="The spec, a YAML file."),
+    click.option("--ladder", help="Ladder or model in place of the spec's."),
+    click.option("--target", type=click.FloatRange(0, 1, min_open=True), help="Quality that is good enough, 0 to 1."),
+)  # fmt: skip
+RUN_FLAGS = (
+    click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the run."),
+)  # fmt: skip
+
+
+def data_options(function: F) -> F:
+    """`--task` and the flags that bear on what is said of its data."""
+    return _with(DATA_FLAGS, function)
+
 
 def task_options(function: F) -> F:
-    """`--task` and the flags that stand above the spec."""
-    flags = (
-        click.option("--task", "-t", required=True, type=click.Path(path_type=Path), help="The spec, a YAML file."),
-        click.option("--ladder", help="Ladder or model in place of the spec's."),
-        click.option("--target", type=click.FloatRange(0, 1, min_open=True), help="Quality that is good enough, 0 to 1."),
-        click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the run."),
-    )  # fmt: skip
+    """`--task` and all flags that stand above the spec."""
+    return _with((*DATA_FLAGS, *RUN_FLAGS), function)
+
+
+def _with(flags: tuple[Callable[[F], F], ...], function: F) -> F:
     for flag in reversed(flags):
         function = flag(function)
     return function

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 
-from advisor.report.audit_text import grouped, points, shown_rows
+from advisor.report.audit_text import grouped, not_made, points, shown_rows
 from probes.audit.records import Audit, AuditFinding
 from probes.sinks import html
 
@@ -44,8 +44,7 @@ def _page(audit: Audit) -> Iterator[str]:
         yield f"<h2>{html(heading)}</h2>"
         for each in found:
             yield from _finding(each)
-    missing = [f"{name}: {why}" for name, why in audit.checks.items() if why != "ok"]
-    if missing:
+    if missing := not_made(audit):
         yield f"<h2>Not checked</h2><p>{'<br>'.join(map(html, missing))}</p>"
     yield "</body></html>"
 

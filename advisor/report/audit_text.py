@@ -66,8 +66,7 @@ def _lines(audit: Audit) -> Iterator[str]:
                 yield f"    {'; '.join(filter(None, facts))}"
             if each.fix:
                 yield f"    {each.fix}{' (--fix does it)' if each.fixable else ''}"
-    missing = [f"{name} ({why})" for name, why in audit.checks.items() if why != "ok"]
-    if missing:
+    if missing := not_made(audit):
         yield from ("", f"not checked: {'; '.join(missing)}")
 
 
@@ -90,14 +89,18 @@ def audit_markdown(audit: Audit, level: int = 1) -> Iterator[str]:
                 done = " (`advisor audit --fix` does it)" if each.fixable else ""
                 yield f"  - fix: {markdown(each.fix)}{done}"
         yield ""
-    missing = [f"{name} ({why})" for name, why in audit.checks.items() if why != "ok"]
-    if missing:
+    if missing := not_made(audit):
         yield from (f"Not checked: {markdown('; '.join(missing))}.", "")
 
 
 def _size(audit: Audit) -> str:
     test = f" and {audit.n_test_rows:,} of the test file" if audit.n_test_rows else ""
     return f"{audit.n_rows:,} row{'' if audit.n_rows == 1 else 's'}{test}"
+
+
+def not_made(audit: Audit) -> list[str]:
+    """Checks that were not made, each with its reason."""
+    return [f"{name} ({why})" for name, why in audit.checks.items() if why != "ok"]
 
 
 def to_act_on(audit: Audit) -> list[AuditFinding]:
