@@ -10,6 +10,7 @@ from knowledge.memory import (
     full_training_peak_bytes,
     inference_peak_bytes,
     training_peak_bytes,
+    weights_bytes,
 )
 from knowledge.records import ModelCard
 from probes.methods import Situation
@@ -65,13 +66,15 @@ def planned(
     if work.all_weights:
         memory = full_training_peak_bytes(card, tokens=MICRO_TOKENS)
     elif work.train_tokens:
-        memory = training_peak_bytes(
+        alone = training_peak_bytes(
             card,
-            rank=int(cell.params["rank"]),
+            rank=padded_width(int(cell.params["rank"])),
             tokens=min(MICRO_TOKENS, 16 * (width + situation.tokens_per_output)),
             answer_tokens=min(MICRO_TOKENS, 16 * situation.tokens_per_output),
             bytes_per_param=bytes_per_param,
         )
+        weights = weights_bytes(card, bytes_per_param)  # once, whatever the company
+        memory = weights + group_size(cell, situation, device) * (alone - weights)
     else:
         memory = inference_peak_bytes(
             card, tokens=max(width, SHARED_COST * BATCH_TOKENS), bytes_per_param=bytes_per_param

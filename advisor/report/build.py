@@ -6,6 +6,7 @@ import platform
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import advisor
@@ -58,12 +59,19 @@ def _evidence(
     )
 
 
-def build_report(inputs: Inputs, *, finished: str) -> Report:
-    """The report of a run.
+@dataclass(frozen=True)
+class _Read:
+    """What is read from the measurements."""
 
-    Raises:
-        UserError: E-RUN-NOTHING-MEASURED, with the first cause.
-    """
+    options: list[Option]
+    chosen: Option
+    runs: Mapping[str, Sequence[Measurement]]
+    """On dev, by option."""
+    evidence: Evidence
+    comparisons: list[Comparison]
+
+
+def _read(inputs: Inputs) -> _Read:
     spec = inputs.spec
     examples = inputs.examples
     dev = dev_measurements(inputs.measurements)
@@ -73,26 +81,36 @@ def build_report(inputs: Inputs, *, finished: str) -> Report:
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
     _, chosen = decide.choose(options, spec)
-    evidence = _evidence(inputs, options, runs, dev)
-    told = findings(evidence)
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),
     ]
-    rehearsal = bool(inputs.origin["rehearsal"])
+    return _Read(options, chosen, runs, _evidence(inputs, options, runs, dev), comparisons)
+
+
+def build_report(inputs: Inputs, *, finished: str) -> Report:
+    """The report of a run.
+
+    Raises:
+        UserError: E-RUN-NOTHING-MEASURED, with the first cause.
+    """
+    spec, examples, dev = inputs.spec, inputs.examples, dev_measurements(inputs.measurements)
+    read = _read(inputs)
+    told = findings(read.evidence)
+    rehearsal, suspects = bool(inputs.origin["rehearsal"]), read.evidence.suspects
     return Report(
-        status="complete" if _tested(options, inputs.finalists) else "partial",
+        status="complete" if _tested(read.options, inputs.finalists) else "partial",
         run=inputs.run,
         rehearsal=rehearsal,
         spec=spec,
         data=_data(inputs),
-        advice=advise(options, spec, comparisons, told, rehearsal=rehearsal),
-        options=tuple(options),
+        advice=advise(read.options, spec, read.comparisons, told, rehearsal=rehearsal),
+        options=tuple(read.options),
         diagnoses=tuple(belief.diagnoses(dev, inputs.cards, inputs.documents)),
-        comparisons=tuple(_named(row, spec) for row in comparisons),
+        comparisons=tuple(_named(row, spec) for row in read.comparisons),
         findings=tuple(told),
         mistakes=mistakes_of(
-            chosen, runs, examples, inputs.documents, inputs.labels, evidence.suspects
+            read.chosen, read.runs, examples, inputs.documents, inputs.labels, suspects
         ),
         retrieval=inputs.health,
         audit=inputs.audit,

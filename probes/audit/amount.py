@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from probes.audit.costs import many
+from probes.audit.costs import EXPONENTS, many, percent
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.data import normalised
@@ -18,8 +18,6 @@ MIN_LABELLED = 100
 MIN_TEXTS = 200
 """The same with the variance between runs counted (+100 to 200 % there); our choice for texts."""
 WANTED = 0.05
-EXPONENTS = (0.1, 0.3, 0.6)
-"""Of the learning curve, error ~ n^-b: low, middle, high (facts/statistics.md C(i))."""
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -66,7 +64,7 @@ def _few(sheet: Sheet) -> Iterator[Found]:
             low=gains[0],
             high=gains[2],
             on="model",
-            basis=f"error falls as n^-b, b from .1 to .6, from {error:.0%} at today's "
+            basis=f"error falls as n^-b, b from .1 to .6, from {percent(error)} at today's "
             f"{many(n, 'row')}: a prior from published curves, not measured on these data",
         ),
         details={
@@ -101,8 +99,8 @@ def _small(sheet: Sheet) -> Iterator[Found]:
         kind="small-test",
         text=f"{many(len(rows), 'test row')}{groups} {'shows' if len(rows) == 1 else 'show'} a "
         f"difference of {seen:.1f} points or more between two models near the target of "
-        f"{sheet.target:.0%} (power 80%); at the target the interval of a figure is "
-        f"{told['low']:.0%} to {told['high']:.0%}.",
+        f"{percent(sheet.target)} (power 80 %); at the target the interval of a figure is "
+        f"{100 * told['low']:.0f} to {percent(told['high'])}.",
         rows=rows,
         of=len(sheet.usable),
         fix=f"Label {many(more, 'more test row')} to show differences of 5 points"
@@ -114,7 +112,7 @@ def _small(sheet: Sheet) -> Iterator[Found]:
             high=round(seen, 1),
             on="figure",
             basis="half the width of the interval at the target; what is detectable by 2411.00640, "
-            f"section 5, with {discordant:.0%} of the rows answered differently",
+            f"section 5, with {percent(discordant)} of the rows answered differently",
         ),
         details={
             "test": told,

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from probes.audit.baselines import out_of_fold, partners
-from probes.audit.costs import share_of
+from probes.audit.costs import percent, share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
@@ -63,7 +63,7 @@ def _copied(sheet: Sheet) -> Iterator[Found]:
     yield Found(
         kind="answer-in-input",
         text=f"{len(copied):,} of {len(rows):,} outputs stand word for word in their input, and "
-        f"{chance.value:.0%} would in another row's: the task is "
+        f"{percent(chance.value)} would in another row's: the task is "
         f"{'' if share.low > 0.8 else 'partly '}one of finding, not of knowing.",
         rows=copied,
         of=len(rows),
@@ -219,7 +219,7 @@ def _leak(sheet: Sheet, name: str, telling: dict[str, str], looked_at: list[int]
     return Found(
         kind="label-in-input",
         text=f"In {len(rows):,} of {len(sheet.usable):,} rows {place} of the input tells the label"
-        + (f"; without it a linear model finds {without.value:.0%}." if without else "."),
+        + (f"; without it a linear model finds {percent(without.value)}." if without else "."),
         rows=rows,
         of=len(sheet.usable),
         fix=f"Take {place} out of the inputs, unless it is there when the model is used too; then "

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have
+from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have, listed, rarest_first
 from probes.audit.records import NO_EFFECT, Found, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.audit.too_long import too_long
@@ -65,7 +65,7 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
         if any(inside.values()):
             rows.append(at)
             for place, names in inside.items():
-                counts.update(set(names))
+                counts.update({one_line(name, 30) for name in names})
                 places[place] += bool(names)
             clean = _without_end_marks(row.output)
             if clean != row.output and clean.strip() and not tokens_in(clean):
@@ -74,10 +74,10 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
         return
     n, of = len(rows), len(sheet.entries)
     rows.sort(key=lambda at: not tokens_in(sheet.entries[at].output))
-    shown = ", ".join(f"{one_line(name, 30)} {count:,}" for name, count in counts.most_common(4))
     yield Found(
         kind="template-tokens",
-        text=f"{counted(n, of)} {have(n)} marks of a chat template inside the text: {shown}.",
+        text=f"{counted(n, of)} {have(n)} marks of a chat template inside the text: "
+        f"{listed(counts, 4)}.",
         rows=rows,
         of=of,
         fix="Take them out and give the turns as messages: each model's own template is put around"
@@ -85,7 +85,7 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
         effect=by_share(n, of, "model", UNFELT, HARDLY),
         remedy=Remedy(outputs=outputs) if outputs else None,
         details={
-            "tokens": {one_line(name, 30): count for name, count in counts.most_common(30)},
+            "tokens": dict(counts.most_common(30)),
             "places": dict(places),
         },
     )  # fmt: skip
@@ -175,19 +175,17 @@ def _role_order(sheet: Sheet) -> Iterator[Found]:
             several.append(at)
     of = sum(not row.fault for row in sheet.entries)
     if wrong:
-        rows = [at for why in sorted(wrong, key=lambda why: len(wrong[why])) for at in wrong[why]]
+        rows, sizes = rarest_first(wrong), {why: len(held) for why, held in wrong.items()}
         n = len(rows)
         yield Found(
             kind="role-order",
-            text=f"{counted(n, of)} {have(n)} turns out of order: "
-            + ", ".join(f"{why} {len(held):,}" for why, held in wrong.items())
-            + ".",
+            text=f"{counted(n, of)} {have(n)} turns out of order: {listed(sizes)}.",
             rows=rows,
             of=of,
             fix="Let user and assistant take turns, the user first, after at most one system turn;"
             " join turns of one speaker.",
             effect=by_share(n, of, "model", "some templates refuse it; not measured", (0.3, 0, 1)),
-            details={why: len(held) for why, held in wrong.items()},
+            details=sizes,
         )
     if several:
         n = len(several)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from probes.audit.costs import many, share_of
+from probes.audit.costs import EXPONENTS, have, many, percent, share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
@@ -22,8 +22,6 @@ MANY_OUTPUTS = 20
 """Fewer different outputs are choices, of which one may well be frequent."""
 _ENOUGH_SHOTS = 50
 _ERROR_AT_ENOUGH = 0.1
-_EXPONENTS = (0.1, 0.3, 0.6)
-"""Of the learning curve: low, middle, high (facts/statistics.md C(i))."""
 _SHOWN = 8
 
 
@@ -100,12 +98,12 @@ def _rare(
         100
         * sum(weights[k] * (error_at(train[k], b) - error_at(FEW_SHOTS, b)) for k in labels)
         / weights.total()
-        for b in _EXPONENTS
+        for b in EXPONENTS
     ]
     yield Found(
         kind="rare-labels",
         text=f"{many(len(labels), 'label')} of {len(train):,} "
-        f"{'has' if len(labels) == 1 else 'have'} fewer than {FEW_SHOTS} train rows "
+        f"{have(len(labels))} fewer than {FEW_SHOTS} train rows "
         f"({_names(labels)}); {'it makes' if len(labels) == 1 else 'they make'} up {len(rows):,} "
         f"of {many(len(outputs), 'row')}.",
         rows=sorted(rows, key=lambda at: train[outputs[at]]),
@@ -134,7 +132,7 @@ def _imbalance(sheet: Sheet, outputs: Mapping[int, str], train: Counter[str]) ->
     yield Found(
         kind="imbalance",
         text=f"The {len(train):,} labels are as varied as {effective:,.1f} equally frequent ones; "
-        f"'{shown(top)}' is {most / train.total():.0%} of the train rows, and whoever says "
+        f"'{shown(top)}' is {percent(most / train.total())} of the train rows, and whoever says "
         "it always gets that share right.",
         rows=rows,
         of=len(outputs),
@@ -166,7 +164,7 @@ def _dominating(sheet: Sheet, outputs: Mapping[int, str]) -> Iterator[Found]:
         kind="dominating-answer",
         text=f"One output, '{shown(top)}', stands in {n:,} of {len(outputs):,} rows "
         f"beside {len(counts) - 1:,} others: whoever always gives it is right for "
-        f"{share.value:.0%}.",
+        f"{percent(share.value)}.",
         rows=[at for at, output in outputs.items() if output == top],
         of=len(outputs),
         fix="Check that it is an answer and no placeholder; read every figure beside this share, "

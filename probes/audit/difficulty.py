@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probes.audit.baselines import OutOfFold, out_of_fold
+from probes.audit.costs import percent
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.estimates import estimate_mean
@@ -126,8 +127,8 @@ def _text(
     verdict = "does tell" if easy.low > hard.high else "does not clearly tell"
     return (
         f"{said} (labels: with the linear model's margin too). A look at the input alone {verdict} "
-        f"what is hard: a linear model is right on {easy.value:.0%} of the third that looks easy "
-        f"and {hard.value:.0%} of the one that looks hard."
+        f"what is hard: a linear model is right on {percent(easy.value)} of the third that looks "
+        f"easy and {percent(hard.value)} of the one that looks hard."
     )
 
 

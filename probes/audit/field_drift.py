@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import by_share, counted, have, rarest_first
 from probes.audit.records import Found
 from probes.audit.shown import private, shown
 
@@ -73,7 +73,7 @@ def _fields(
         return
     missing = Counter(name for each in odd for name in core - {name for name, _ in each})
     extra = Counter(name for each in odd for name, _ in each if name in rare)
-    places = [at for each in sorted(odd, key=sizes.__getitem__) for at in rows[each]]
+    places = rarest_first({each: rows[each] for each in odd})
     yield Found(
         kind="mixed-fields",
         text=f"{counted(len(places), of)} {have(len(places))} other fields than the rest"
@@ -128,7 +128,7 @@ def _types(
     ]
     if not odd:
         return
-    places = [at for each in sorted(odd, key=lambda each: sizes[each]) for at in rows[each]]
+    places = rarest_first({each: rows[each] for each in odd})
     fields = sorted(usual)[:20]
     first = f"'{_shown(fields[0])}' is usually a {usual[fields[0]]}"
     yield Found(

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from probes.audit.costs import FOLLOWS, by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted, have, many
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
@@ -51,12 +51,7 @@ def closed_set(sheet: Sheet, n_values: int) -> bool:
 def variants(sheet: Sheet) -> Iterator[Found]:
     """Kind label-variants, with a remedy: the spelling of most rows for all. Outputs that are no
     labels have none where case may tell them apart."""
-    counts = Counter(sheet.entries[at].output for at in sheet.usable)
-    if sheet.labelled:  # the probe takes the spaces around labels away
-        stripped: Counter[str] = Counter()
-        for label, n in counts.items():
-            stripped[label.strip()] += n
-        counts = stripped
+    counts = Counter(_label(sheet, at) for at in sheet.usable)
     spellings: dict[str, list[str]] = defaultdict(list)
     if len(counts) > max(1000, len(sheet.usable) // 2):
         return
@@ -99,6 +94,7 @@ def _traits(label: str) -> Iterator[tuple[int, bool]]:
 
 
 def _label(sheet: Sheet, at: int) -> str:
+    """An output as the probe reads it: it takes the spaces around labels away."""
     output = sheet.entries[at].output
     return output.strip() if sheet.labelled else output
 
@@ -124,7 +120,7 @@ def _found(
     return Found(
         kind="label-variants",
         text=f"{counted(n, of)} {have(n)} a label in a rarer spelling ({example}); it concerns"
-        f" {n_groups:,} label{'' if n_groups == 1 else 's'}.",
+        f" {many(n_groups, 'label')}.",
         rows=rows,
         of=of,
         fix="Write each label in one way.",

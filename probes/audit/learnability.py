@@ -15,6 +15,7 @@ from probes.audit.baselines import (
     same_inputs,
     vectors,
 )
+from probes.audit.costs import interval, percent
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
@@ -108,9 +109,9 @@ def _not_learnable(sheet: Sheet, rows: Sequence[int], figures: dict[str, Estimat
     majority = figures["majority"].value
     lost = 100 * max(0.0, sheet.target - majority)
     text = (
-        f"Neither a linear model ({_percent(figures['linear'])}) nor the nearest row "
-        f"({_percent(figures['nearest'])}) says the labels of {len(rows):,} rows better than "
-        f"chance; the most frequent label alone is right for {majority:.0%}."
+        f"Neither a linear model ({interval(figures['linear'])}) nor the nearest row "
+        f"({interval(figures['nearest'])}) says the labels of {len(rows):,} rows better than "
+        f"chance; the most frequent label alone is right for {percent(majority)}."
     )
     if _named(sheet, rows):
         text += " The inputs name the labels, so that order and meaning may decide."
@@ -147,9 +148,9 @@ def _compared(
         at for at, said, true in zip(rows, seen.linear, seen.truth, strict=True) if said != true
     ]
     said = (
-        f"The most frequent label is right for {_percent(figures['majority'])} of "
-        f"{len(rows):,} rows, a linear model on word counts for {_percent(figures['linear'])}, "
-        f"the nearest row's label for {_percent(figures['nearest'])}, all out of fold"
+        f"The most frequent label is right for {interval(figures['majority'])} of "
+        f"{len(rows):,} rows, a linear model on word counts for {interval(figures['linear'])}, "
+        f"the nearest row's label for {interval(figures['nearest'])}, all out of fold"
     )
     details = {"labels": len(seen.labels), "target": sheet.target, "hardest_labels": _worst(seen)}
     if measured.value < sheet.target:
@@ -162,7 +163,7 @@ def _compared(
     sure = "surely" if measured.low >= sheet.target else "by the figure, though not surely,"
     return Found(
         kind="easy-baseline",
-        text=f"{said}: {model} {sure} reaches the target of {sheet.target:.0%}.",
+        text=f"{said}: {model} {sure} reaches the target of {percent(sheet.target)}.",
         rows=wrong,
         of=len(rows),
         fix=f"Use {model} first: it answers in less than a millisecond without a GPU; take a "
@@ -258,10 +259,10 @@ def _relation(
     near, own = figures["near-gain"], figures["own-gain"]
     unrelated = all(gain.low <= 0 and gain.high < NO_AGREEMENT for gain in (near, own))
     text = (
-        f"Outputs share {figures['near'].value:.0%} of their words (F1) with the output of the "
-        f"nearest input and {figures['random'].value:.0%} with a random one; "
-        f"{figures['own-input'].value:.0%} of an output's words stand in its own input, "
-        f"{figures['other-input'].value:.0%} in a random one ({len(rows):,} rows)."
+        f"Outputs share {percent(figures['near'].value)} of their words (F1) with the output of "
+        f"the nearest input and {percent(figures['random'].value)} with a random one; "
+        f"{percent(figures['own-input'].value)} of an output's words stand in its own input, "
+        f"{percent(figures['other-input'].value)} in a random one ({len(rows):,} rows)."
     )
     if not unrelated:
         return Found("neighbours", text, [], len(rows), "Nothing to do.", figures=figures)
@@ -293,7 +294,3 @@ def _compared_words(text: str) -> list[str]:
 def _share(part: Sequence[str], whole: Sequence[str]) -> float:
     known = set(whole)
     return sum(word in known for word in part) / len(part) if part else 0.0
-
-
-def _percent(share: Estimate) -> str:
-    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"

@@ -5,7 +5,9 @@ all that is in either have two members in common among the `n - ceil(t n) + 2` r
 texts that meet there twice are compared, and each comparison is exact (prefix filtering: Bayardo,
 Ma & Srikant 2007, WWW; two in common: Wang, Li & Feng 2012, SIGMOD). MinHash would find the same
 pairs with a probability; this finds them for certain, except where a rare member stands in more
-than `NEIGHBOURS` texts, and there it compares those of nearly the same length.
+than `NEIGHBOURS` texts, and there it compares those of nearly the same length. What most texts
+share is their template and does not count, unlike in `probes.retrieval_health.near_duplicates`:
+what passages share is what confuses a search.
 """
 
 from __future__ import annotations
@@ -87,11 +89,6 @@ def near_pairs(texts: Sequence[str], block: int = BLOCK) -> Ints:
     found = order[_verified(sets, candidates)]  # (P, 2)
     found.sort(axis=1)
     return found[np.lexsort((found[:, 1], found[:, 0]))]
-
-
-def near_groups(texts: Sequence[str]) -> list[int]:
-    """For each text the number of the first one that it is like, at however many steps."""
-    return grouped(len(texts), near_pairs(texts))
 
 
 def likeness(one: Sequence[str], other: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from probes.audit.baselines import partners
-from probes.audit.costs import share_of
+from probes.audit.costs import percent, share_of
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.data import normalised
@@ -69,11 +69,11 @@ def _facts(sheet: Sheet, train: Sequence[int], outputs: dict[int, str]) -> dict[
 def _told(sheet: Sheet, new: list[int], same: list[int], figures: dict[str, Estimate]) -> Found:
     n, facts, answers = len(new) + len(same), figures["repeated-facts"], figures["repeated-answers"]
     said = (
-        f"{answers.value:.0%} of {n:,} test outputs occur among the train outputs "
-        f"({figures['expected-answers'].value:.0%} would in further rows of the same source), and "
-        f"{len(same):,} {'answers' if len(same) == 1 else 'answer'} a train question "
+        f"{percent(answers.value)} of {n:,} test outputs occur among the train outputs "
+        f"({percent(figures['expected-answers'].value)} would in further rows of the same source), "
+        f"and {len(same):,} {'answers' if len(same) == 1 else 'answer'} a train question "
         f"about the same thing, one with the same rare word "
-        f"({figures['by-chance'].value:.0%} by chance)."
+        f"({percent(figures['by-chance'].value)} by chance)."
     )
     if facts.value >= 0.5 and facts.low > figures["by-chance"].high:
         return Found(

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import FOLLOWS, by_share, counted
+from probes.audit.costs import FOLLOWS, by_share, counted, listed, rarest_first
 from probes.audit.language_guess import language_of
 from probes.audit.records import Found
 from probes.audit.sheet import Sheet
@@ -145,17 +145,15 @@ def _natural(name: str, most: str, text: str) -> bool:
 
 
 def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:
-    names = sorted(odd, key=lambda name: len(odd[name]))
-    rows = [at for name in names for at in odd[name]]
-    shown = ", ".join(f"{name} {len(odd[name]):,}" for name in reversed(names))
+    rows, sizes = rarest_first(odd), {name: len(held) for name, held in odd.items()}
     rest = f"; most are {most}" if most else ""
     return Found(
         kind="output-languages",
         text=f"{counted(len(rows), of)} answer in another language or script than the rest, and"
-        f" their input gives no reason for it: {shown}{rest}.",
+        f" their input gives no reason for it: {listed(sizes)}{rest}.",
         rows=rows,
         of=of,
         fix="Translate these outputs, or say in the instruction which language is wanted.",
         effect=by_share(len(rows), of, "figure", FOLLOWS, (0.8, 0.2, 1.2)),
-        details={"languages": {name: len(held) for name, held in odd.items()}, "usual": most},
+        details={"languages": sizes, "usual": most},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import FOLLOWS, by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted, have, listed, rarest_first
 from probes.audit.label_spellings import case_tells, folded
 from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
@@ -42,22 +42,20 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
             continue
         if sheet.labelled or not case_tells(_without_article(inner), label):
             outputs[at] = label
-    n = sum(map(len, groups.values()))
-    of = len(texts)
+    n, of = sum(map(len, groups.values())), len(texts)
     if not n or n > _USUAL * of:
         return
-    names = sorted(groups, key=lambda name: len(groups[name]))
-    shown = ", ".join(f"{name} {len(groups[name]):,}" for name in reversed(names))
+    sizes = {name: len(rows) for name, rows in groups.items()}
     yield Found(
         kind="wrapped-outputs",
         text=f"{counted(n, of)} {have(n)} words or marks around the answer that most have not:"
-        f" {shown}.",
-        rows=[at for name in names for at in groups[name]],
+        f" {listed(sizes)}.",
+        rows=rarest_first(groups),
         of=of,
         fix="Leave the answer alone in every row, unless these are answers of their own.",
         effect=by_share(n, of, "figure", FOLLOWS, (0.9, 0.3, 1.3)),
         remedy=Remedy(outputs=outputs) if outputs else None,
-        details={"wrappers": {name: len(rows) for name, rows in groups.items()}},
+        details={"wrappers": sizes},
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from probes.audit.costs import by_share, counted, have
+from probes.audit.costs import by_share, counted, have, percent
 from probes.audit.records import NO_EFFECT, Effect, Found, NotChecked, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.estimates import wilson
@@ -122,12 +122,11 @@ def _length_bias(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
     if low <= _BALANCED[1] and high >= _BALANCED[0]:
         return
     word = "longer" if share > 0.5 else "shorter"
-    shown = share if share > 0.5 else 1 - share
     points = round(20 * abs(share - 0.5), 1)
     yield Found(
         kind="length-bias",
-        text=f"The chosen answer is the {word} one in {100 * shown:.0f} % of the {n:,} pairs that"
-        " differ in length by a tenth or more.",
+        text=f"The chosen answer is the {word} one in {percent(max(share, 1 - share))} of the {n:,}"
+        " pairs that differ in length by a tenth or more.",
         rows=longer if share > 0.5 else shorter,
         of=len(pairs),
         fix="Add pairs in which the better answer is the other one in length, or judge at equal"

@@ -35,7 +35,7 @@ CHECKS: dict[str, str] = {
 it is called, since some need scikit-learn."""
 OPTIONAL: dict[str, str] = {"meaning": "probes.audit.semantic:check"}
 """What is looked at when it is asked for."""
-FIRST = ("easy-baseline", "not-learnable", "label-noise-unknown")
+FIRST = ("easy-baseline", "label-noise-unknown")
 """Information that bears on what should be tried at all."""
 N_SHOWN = 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have
+from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have, listed
 from probes.audit.odd_characters import (
     entities,
     hidden,
@@ -55,11 +55,11 @@ def _private(sheet: Sheet) -> Iterator[Found]:
 def _private_found(
     kind: str, rows: Sequence[int], of: int, counts: Counter[str], places: Counter[str]
 ) -> Found:
-    shown = ", ".join(f"{name} {n:,}" for name, n in counts.most_common())
     what, effect, fix = _PRIVATE[kind]
     return Found(
         kind=kind,
-        text=f"{counted(len(rows), of)} {have(len(rows))} what looks like {what}: {shown}.",
+        text=f"{counted(len(rows), of)} {have(len(rows))} what looks like {what}:"
+        f" {listed(counts)}.",
         rows=rows,
         of=of,
         fix=fix,
@@ -146,12 +146,11 @@ def _hidden(sheet: Sheet) -> Iterator[Found]:
                 outputs[at] = clean
     if not rows:
         return
-    shown = ", ".join(f"{name} {n:,}" for name, n in counts.most_common())
     n, of = len(rows), len(sheet.entries)
     rows.sort(key=lambda at: at not in outputs)
     yield Found(
         kind="hidden-characters",
-        text=f"{counted(n, of)} {have(n)} characters that nobody sees: {shown}.",
+        text=f"{counted(n, of)} {have(n)} characters that nobody sees: {listed(counts)}.",
         rows=rows,
         of=of,
         fix="Remove them; in inputs only if the live inputs will not have them either.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from probes.audit.costs import percent
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
@@ -94,7 +95,7 @@ def _found(
     labels: list[str],
     train: Counts,
     test: Counts,
-    measured: tuple[float, float, float],
+    measured: Measured,
 ) -> Found:
     import numpy as np
 
@@ -110,9 +111,10 @@ def _found(
     top = order[0]
     return Found(
         kind="label-shift",
-        text=f"Label shares of the test file differ from those of train by {distance:.0%} (total "
-        f"variation; {distance - beyond:.0%} by chance, p = {p:.4f}): '{shown(labels[top])}"
-        f"' is {train[top] / train.sum():.1%} of train and {test[top] / test.sum():.1%} of test.",
+        text=f"Label shares of the test file differ from those of train by {percent(distance)} "
+        f"(total variation; {percent(distance - beyond)} by chance, p = {p:.4f}): "
+        f"'{shown(labels[top])}' is {percent(train[top] / train.sum(), 1)} of train and "
+        f"{percent(test[top] / test.sum(), 1)} of test.",
         rows=rows,
         of=int(test.sum()),
         fix="Find out which file has the shares of real use; weigh the test rows to those shares, "

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from probes.audit.costs import REFUSED, counted, have
+from probes.audit.costs import REFUSED, counted, have, listed
 from probes.audit.output_forms import FENCED, container, unfenced
 from probes.audit.records import Found, Remedy
 from probes.audit.sheet import Sheet
@@ -45,10 +45,9 @@ def invalid(sheet: Sheet) -> Iterator[Found]:
     if not rows:
         return
     n, of, wanted = len(rows), len(sheet.usable), _WANTED[sheet.metric]
-    shown = ", ".join(f"{name} {count:,}" for name, count in reasons.most_common(5))
     yield Found(
         kind="invalid-outputs",
-        text=f"{counted(n, of)} {have(n)} an output that holds no {wanted}: {shown}.",
+        text=f"{counted(n, of)} {have(n)} an output that holds no {wanted}: {listed(reasons, 5)}.",
         rows=rows,
         of=of,
         fix=f"Correct these outputs, or choose another metric than `{sheet.metric}`:"

@@ -41,8 +41,22 @@ def model_folder(ref: ModelRef) -> Path:
 
 
 def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import GenerationConfig
+
+    tokenizer = _tokenizer(folder, ref)
+    model = _weights(folder, ref, device)
+    stops = _stop_ids(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+    # A checkpoint's own settings (Qwen2.5 ships a repetition penalty) would make greedy answers
+    # something else, and something else on each rung.
+    model.generation_config = GenerationConfig(
+        eos_token_id=stops, pad_token_id=tokenizer.pad_token_id
+    )
+    context = int(getattr(model.config, "max_position_embeddings", 4096))
+    return HfModel(model, tokenizer, context_tokens=context, stop_ids=stops)
+
+
+def _tokenizer(folder: Path, ref: ModelRef) -> Any:
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
     if tokenizer.chat_template is None:
@@ -54,14 +68,23 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _weights(folder: Path, ref: ModelRef, device: str) -> Any:
+    """The model on its device, frozen."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    quantised = ref.quantization == "nf4"
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
             dtype=getattr(torch, ref.dtype),
-            quantization_config=_nf4(torch) if ref.quantization == "nf4" else None,
-            device_map={"": device} if ref.quantization == "nf4" else None,
+            quantization_config=_nf4(torch) if quantised else None,
+            device_map={"": device} if quantised else None,
             attn_implementation="sdpa",
         )
     # transformers has no error of its own for what it cannot run: an unknown architecture, one
@@ -73,19 +96,11 @@ def _load_folder(folder: Path, ref: ModelRef, device: str) -> HfModel:
             place=f"{ref.name} ({folder})",
             hint="choose a decoder with ordinary attention",
         ) from None
-    if ref.quantization == "none":
-        model.to(device)
-    else:
+    if quantised:
         _keep_gradients(model)
-    model.requires_grad_(False).eval()
-    stops = _stop_ids(model.generation_config.eos_token_id, tokenizer.eos_token_id)
-    # A checkpoint's own settings (Qwen2.5 ships a repetition penalty) would make greedy answers
-    # something else, and something else on each rung.
-    model.generation_config = GenerationConfig(
-        eos_token_id=stops, pad_token_id=tokenizer.pad_token_id
-    )
-    context = int(getattr(model.config, "max_position_embeddings", 4096))
-    return HfModel(model, tokenizer, context_tokens=context, stop_ids=stops)
+    else:
+        model.to(device)
+    return model.requires_grad_(False).eval()
 
 
 def _stop_ids(configured: int | list[int] | None, end_of_turn: int) -> list[int]:

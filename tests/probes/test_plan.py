@@ -13,9 +13,9 @@ from knowledge.errors import UserError
 from knowledge.load import model_cards
 from probes.batteries import BATTERIES
 from probes.machine import this_machine
-from probes.plan import Rung, imagined_cells, situation_of, threads_and_workers
+from probes.plan import Rung, imagined_cells, situation_of, situations, threads_and_workers
 from probes.task import ModelRef
-from probes.work import work_of
+from probes.work import group_size, planned, work_of
 
 SpecMaker = Callable[..., Path]
 
@@ -136,3 +136,24 @@ def test_what_exceeds_the_memory_is_refused(
     monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
     with pytest.raises(UserError, match="E-HARDWARE-MEMORY"):
         prepared(task_folder(ladder="pocket"))
+
+
+def test_only_the_smallest_rung_is_the_smallest(task_folder: SpecMaker) -> None:
+    task = read_task(task_folder(ladder="pocket"))
+    found = situations(task.question, [rung(10**6), rung(10**5), rung(10**7)], BATTERIES[2], 10**9)
+    assert [situation.smallest for situation in found] == [False, True, False]
+
+
+def test_adapters_in_company_share_the_weights_alone(task_folder: SpecMaker) -> None:
+    task = read_task(task_folder(ladder="pocket"))
+    situation = situation_of(task.question, rung(10**6), BATTERIES[2], 10**9)
+    cell = situation.cell(
+        "lora", "tune", params={"rank": 8, "epochs": 1, "batch_size": 1}, n_train=9
+    )
+    single = cell.model_copy(update={"params": cell.params | {"batch_size": 10_000}})
+    assert group_size(cell, situation, "cpu") > 1 == group_size(single, situation, "cpu")
+    card = rung(10**6).card
+    together, alone = (
+        planned(each, situation, card, "cpu", 1).memory_bytes for each in (cell, single)
+    )
+    assert alone < together < group_size(cell, situation, "cpu") * alone

@@ -232,7 +232,7 @@ def test_few_examples_and_a_small_test() -> None:
     assert found["few-examples"].details["needed"] == 100
     assert "Label 52 more train rows" in found["few-examples"].fix
     assert found["few-examples"].text.startswith("There are 48 train rows, where about 100 are")
-    assert "(power 80%)" in found["small-test"].text
+    assert "(power 80 %)" in found["small-test"].text
     assert found["small-test"].details["needed_for_5_points"] == 283
     assert found["small-test"].details["test"]["detectable_points"] > 15
 
@@ -257,7 +257,7 @@ def test_texts_are_sentences_whatever_the_count(n: int) -> None:
     for found in amount.check(sheet):
         assert re.match(r"[A-Z0-9]", found.text)
         assert found.text.endswith(".")
-        assert not re.search(r"\b1 (?:\w+ )?(?:rows|labels|groups)\b| %", found.text + found.fix)
+        assert not re.search(r"\b1 (?:\w+ )?(?:rows|labels|groups)\b|\d%", found.text + found.fix)
 
 
 def test_a_label_that_is_an_address_is_not_told() -> None:

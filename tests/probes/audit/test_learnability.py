@@ -68,7 +68,7 @@ def test_labels_that_words_tell() -> None:
 def test_a_linear_model_that_reaches_the_target() -> None:
     (found,) = learnability.check(sheet_of(tickets(noise=0.0), target=0.8))
     assert found.kind == "easy-baseline"
-    assert "surely reaches the target of 80%" in found.text
+    assert "surely reaches the target of 80 %" in found.text
 
 
 def test_macro_f1_is_held_against_the_target_where_it_is_the_metric() -> None:

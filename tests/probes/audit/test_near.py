@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes.audit import near
-from probes.audit.near import grouped, likeness, near_groups, near_pairs
+from probes.audit.near import grouped, likeness, near_pairs
 from probes.retrieval import words
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgk" for b in ("ala", "eno", "iru", "olta") for c in "mnst"]
@@ -83,7 +83,7 @@ def test_order_changes_nothing() -> None:
 )
 def test_nothing_to_find(texts: list[str]) -> None:
     assert near_pairs(texts).shape == (0, 2)
-    assert near_groups(texts) == list(range(len(texts)))
+    assert grouped(len(texts), near_pairs(texts)) == list(range(len(texts)))
 
 
 def test_the_same_words_are_near() -> None:
@@ -105,7 +105,7 @@ def test_a_template_does_not_make_texts_near() -> None:
 def test_many_copies_are_one_group() -> None:
     base = generated(2)[0]
     texts = [f"{base} {word}" for word in VOCABULARY] + generated(160, seed=5)[:120]
-    found = near_groups(texts)
+    found = grouped(len(texts), near_pairs(texts))
     assert len(VOCABULARY) > 2 * near.NEIGHBOURS
     assert set(found[: len(VOCABULARY)]) == {0}
     assert all(at >= len(VOCABULARY) for at in found[len(VOCABULARY) :])
