@@ -1,48 +1,95 @@
-"""Reads the YAML files of this package into records."""
+"""Reads this package's records, from the one file that `knowledge.compile` makes of the YAML."""
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from knowledge.errors import UserError
 from knowledge.records import Fact, Ladder, Machine, ModelCard, Speed
+from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 
 HERE = Path(__file__).parent
+COMPILED = HERE / "compiled.json"
+KINDS: dict[str, tuple[str, type[Fact]]] = {
+    "models": ("models/*.yaml", ModelCard),
+    "ladders": ("ladders/*.yaml", Ladder),
+    "machines": ("hardware/machines.yaml", Machine),
+    "speeds": ("hardware/speeds.yaml", Speed),
+    "claims": ("claims/*.yaml", Claim),
+    "methods": ("methods/methods.yaml", MethodCard),
+    "failures": ("methods/failures.yaml", FailureMode),
+    "symptoms": ("symptoms/*.yaml", Symptom),
+    "coverage": ("claims/coverage/*.yaml", Coverage),
+}
+"""Name -> (YAML files, what each of their rows is)."""
 F = TypeVar("F", bound=Fact)
 
 
-def _read(path: Path, kind: type[F]) -> tuple[F, ...]:
-    from ruamel.yaml import YAML
+@cache
+def _content() -> dict[str, list[Any]]:
+    content: dict[str, list[Any]] = json.loads(COMPILED.read_text(encoding="utf-8"))
+    return content
 
-    rows = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return tuple(kind.model_validate(row) for row in rows)
+
+def _read(name: str, kind: type[F]) -> tuple[F, ...]:
+    return tuple(kind.model_validate(row) for row in _content()[name])
 
 
 @cache
 def model_cards() -> dict[str, ModelCard]:
     """Every model card by name."""
-    files = sorted((HERE / "models").glob("*.yaml"))
-    return {card.name: card for path in files for card in _read(path, ModelCard)}
+    return {card.name: card for card in _read("models", ModelCard)}
 
 
 @cache
 def ladders() -> dict[str, Ladder]:
     """Every ladder by name."""
-    return {row.name: row for row in _read(HERE / "ladders" / "ladders.yaml", Ladder)}
+    return {row.name: row for row in _read("ladders", Ladder)}
 
 
 @cache
 def machines() -> dict[str, Machine]:
     """Every priced machine by name."""
-    return {row.name: row for row in _read(HERE / "hardware" / "machines.yaml", Machine)}
+    return {row.name: row for row in _read("machines", Machine)}
 
 
 @cache
 def speeds() -> dict[str, Speed]:
     """The constants of the cost model by device kind."""
-    return {row.device: row for row in _read(HERE / "hardware" / "speeds.yaml", Speed)}
+    return {row.device: row for row in _read("speeds", Speed)}
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """Every claim by id."""
+    return {row.id: row for row in _read("claims", Claim)}
+
+
+@cache
+def methods() -> dict[str, MethodCard]:
+    """Every method by id."""
+    return {row.id: row for row in _read("methods", MethodCard)}
+
+
+@cache
+def failures() -> dict[str, FailureMode]:
+    """Every failure mode by id."""
+    return {row.id: row for row in _read("failures", FailureMode)}
+
+
+@cache
+def symptoms() -> dict[str, Symptom]:
+    """Every symptom by id."""
+    return {row.id: row for row in _read("symptoms", Symptom)}
+
+
+@cache
+def coverage() -> tuple[Coverage, ...]:
+    """What became of each statement of the five documents, in their order."""
+    return _read("coverage", Coverage)
 
 
 def ladder(name: str) -> Ladder:

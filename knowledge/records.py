@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 IsoDate = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+PublishedDate = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
+"""As exact as is known: a year, a month or a day."""
+TaskType = Literal[
+    "classification",
+    "extraction",
+    "qa",
+    "generation",
+    "summarization",
+    "reasoning",
+    "function-calling",
+    "code",
+    "synthetic-data",
+]
 
 
 class Fact(BaseModel):
@@ -20,6 +33,11 @@ class Source(Fact):
 
     title: str
     url: str = ""
+    arxiv: Annotated[str, StringConstraints(pattern=r"^(\d{4}\.\d{4,5})?$")] = ""
+    """arXiv id without a version: `2405.00732`."""
+    published: PublishedDate | None = None
+    part: str = ""
+    """Where in it: a table, a section, a file with its commit."""
     checked: IsoDate
 
 
@@ -39,9 +57,24 @@ class ModelCard(Fact):
     intermediate_size: int = Field(gt=0)
     n_heads: int = Field(gt=0)
     n_kv_heads: int = Field(gt=0)
+    head_size: int | None = Field(default=None, gt=0)
+    """Columns of one attention head; `hidden_size / n_heads` where None."""
     vocab_size: int = Field(gt=0)
     context_tokens: int = Field(gt=0)
+    tied_embeddings: bool | None = None
+    """Whether input and output embeddings are one matrix; None where it was not looked up."""
+    family: str = ""
+    """`Qwen2.5`, `Llama 3.2`: models of one training recipe."""
     licence: str
+    licence_source: Source | None = None
+    """None where `evidence` names the licence too."""
+    chat_template: str = ""
+    """Form of the turns (`chatml`, `llama3`, `gemma`, `mistral`, `phi`, `granite`, `tulu`); empty
+    for a base model without one."""
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes that the publisher names as supported; empty where none are named."""
+    tunability: tuple[str, ...] = ()
+    """Ids of the claims about how this model or its family takes to tuning."""
     evidence: Source
 
 

@@ -6,19 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from knowledge.records import TaskType as TaskType
 from probes.record import Record
 
-TaskType = Literal[
-    "classification",
-    "extraction",
-    "qa",
-    "generation",
-    "summarization",
-    "reasoning",
-    "function-calling",
-    "code",
-    "synthetic-data",
-]
 MetricName = Literal[
     "accuracy",
     "exact_match",
