@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from advisor.decide import (
-    HOPELESS,
-    choose,
-    eligible,
-    flips,
-    items_to_settle,
-    percent,
-    threshold,
-)
+from advisor.choice import HOPELESS, choose, eligible, threshold
+from advisor.decide import flips, items_to_settle, percent
 from advisor.prices import total_usd
 from advisor.records import Advice, Comparison, Finding, FindingKind, Option, Reason, Verdict
 from probes.task import TaskSpec

@@ -1,4 +1,4 @@
-"""The decision: the cheapest option that meets the target, who is tested, what would change it."""
+"""Around the decision: who is tested, how options compare, what would change it."""
 
 from __future__ import annotations
 
@@ -6,60 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 
 from advisor.belief import asked, p_at, paired
+from advisor.choice import choose
 from advisor.prices import total_usd
-from advisor.records import Comparison, Option, Verdict
+from advisor.records import Comparison, Option
 from probes.records import Estimate, Example, Measurement
 from probes.stats import holm
 from probes.task import TaskSpec
 
-ENOUGH = 0.8
-"""Probability of meeting the target that is asked of a recommendation."""
-ENOUGH_AT_HIGH_STAKES = 0.95
-HOPELESS = 0.2
-"""Below this probability for every option the verdict is: nothing here is enough."""
 MAX_FINALISTS = 4
 MIN_SHARED = 8
 """Items that two options must both have answered before they are compared."""
-
-
-def threshold(spec: TaskSpec) -> float:
-    """Probability of meeting the target that the spec's stakes ask for."""
-    return ENOUGH_AT_HIGH_STAKES if spec.needs.high_stakes else ENOUGH
-
-
-def eligible(options: Sequence[Option]) -> list[Option]:
-    """The options that the spec's money and needs leave open (see `needs`)."""
-    return [option for option in options if not option.barred]
 
 
 def comparable(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
     """Whether two options answered enough items in common to be compared."""
     theirs = {score.item_id for score in b[0].scores}
     return sum(score.item_id in theirs for score in a[0].scores) >= MIN_SHARED
-
-
-def choose(options: Sequence[Option], spec: TaskSpec) -> tuple[Verdict, Option]:
-    """The verdict and the option that it is about; from dev alone.
-
-    The cheapest eligible option whose probability of meeting the target is high enough, else the
-    eligible one of the highest probability; where that is hopeless, the one of highest quality.
-
-    Raises:
-        ValueError: there is no option.
-    """
-    if not options:
-        raise ValueError("no option was measured")
-    within = eligible(options)
-    viable = [option for option in within if option.p_meets >= threshold(spec)]
-    if viable:
-        return "use", min(viable, key=lambda option: (total_usd(option.price), option.n_params))
-    top = max(within or options, key=lambda option: (option.p_meets, option.quality.value))
-    if within and top.p_meets >= HOPELESS:
-        return "not-enough-evidence", top
-    # Where nothing comes near, small probabilities only tell whose interval is widest.
-    return "nothing-is-enough", max(
-        within or options, key=lambda o: (o.p_meets >= HOPELESS, o.quality.value)
-    )
 
 
 def finalists(options: Sequence[Option], spec: TaskSpec) -> list[Option]:

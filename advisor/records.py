@@ -53,40 +53,45 @@ class Price(Record):
     """The machine that the prices are for, and their date."""
 
 
-class Option(Record):
-    """A method on a rung in its best setting: what one could choose."""
+class Candidate(Record):
+    """A method on a rung: what one could choose, by what is believed of it."""
 
     name: str
     """`lora @ pocket-s`."""
     rung: str
     method: str
     n_params: int
-    params: Json
     quality: Estimate
-    """On the dev split, over `n_runs` seeds."""
+    """On the dev split, over `n_runs` seeds; of the prior, before any probe, where n is 0."""
+    optimism: float = 0.0
+    """Expected gain from having chosen the best of `n_tried` on the same items."""
+    p_meets: float
+    """Probability that the true quality reaches the target."""
+    price: Price
+    barred: tuple[str, ...] = ()
+    """Why the spec's needs rule it out; empty for an option that may be chosen."""
+    evidence: tuple[str, ...]
+    """Ids of the measurements behind it, or of claims where there are none."""
+
+
+class Option(Candidate):
+    """A candidate that was measured, in its best setting."""
+
+    params: Json
     form: Estimate
     content: Estimate
     n_runs: int
     n_tried: int
     """Settings compared on dev before this one was chosen."""
-    optimism: float = 0.0
-    """Expected gain from having chosen the best of `n_tried` on the same items."""
-    p_meets: float
-    """Probability that the true quality reaches the target, from dev."""
     test: Estimate | None = None
     """On the test split; None unless the option was a finalist."""
     p_meets_on_test: float | None = None
     test_evidence: tuple[str, ...] = ()
     """Ids of the test measurements."""
-    price: Price
     latency: Latency | None = None
     """On the machine that measured, of its first run."""
     figures: dict[str, Estimate] = Field(default_factory=dict)
     """Further figures of its first run: `recall@3`, `pass@8`."""
-    barred: tuple[str, ...] = ()
-    """Why the spec's needs rule it out; empty for an option that may be chosen."""
-    evidence: tuple[str, ...]
-    """Ids of the measurements behind it."""
 
 
 class Diagnosis(Record):

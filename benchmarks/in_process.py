@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor import belief, decide
+from advisor import belief, choice, decide
 from advisor.prepare import Prepared
 from advisor.report.inputs import Inputs, dev_measurements
 from advisor.session import final_cells, open_run
@@ -78,7 +78,7 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
         options = belief.options(
             dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine
         )
-        verdict, chosen = decide.choose(options, inputs.spec)
+        verdict, chosen = choice.choose(options, inputs.spec)
         finals = final_cells(decide.finalists(options, inputs.spec), dev, prepared)
         for event in driver.run({rung: _once(cells) for rung, cells in finals.items()}):
             _show(event)

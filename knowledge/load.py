@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from knowledge.errors import UserError
+from knowledge.expectations import Expectations
 from knowledge.records import Fact, Ladder, Machine, ModelCard, Speed
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 
@@ -22,6 +23,7 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "methods": ("methods/methods.yaml", MethodCard),
     "failures": ("methods/failures.yaml", FailureMode),
     "symptoms": ("symptoms/*.yaml", Symptom),
+    "prior": ("prior/prior.yaml", Expectations),
     "coverage": ("claims/coverage/*.yaml", Coverage),
 }
 """Name -> (YAML files, what each of their rows is)."""
@@ -84,6 +86,12 @@ def failures() -> dict[str, FailureMode]:
 def symptoms() -> dict[str, Symptom]:
     """Every symptom by id."""
     return {row.id: row for row in _read("symptoms", Symptom)}
+
+
+@cache
+def expectations() -> Expectations:
+    """What published results let one expect before any probe."""
+    return _read("prior", Expectations)[0]
 
 
 @cache

@@ -76,7 +76,6 @@ class Claim(Fact):
         "cost",
         "evaluation",
         "risk",
-        "prior",
     ]
     scope: Scope = Scope()
     effects: tuple[Effect, ...] = ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from advisor.belief import paired
+from advisor.choice import threshold
 from advisor.chosen import diagnosed
-from advisor.decide import threshold
 from advisor.mistakes import suspects
 from advisor.records import Option
 from probes.documents import Documents

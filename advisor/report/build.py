@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import advisor
-from advisor import belief, decide
+from advisor import belief, choice, decide
 from advisor.advice import advise
 from advisor.chosen import chosen_runs
 from advisor.findings import Evidence, findings
@@ -80,7 +80,7 @@ def _read(inputs: Inputs) -> _Read:
     runs = {o.name: chosen_runs(dev, o.rung, o.method)[0] for o in options}
     finals = {o.name: _finals(o, test) for o in options}
     options = [_with_test(option, finals[option.name], spec, examples) for option in options]
-    _, chosen = decide.choose(options, spec)
+    _, chosen = choice.choose(options, spec)
     comparisons = [
         *decide.compare(chosen, options, runs, examples, "dev"),
         *decide.compare(chosen, options, finals, examples, "test"),

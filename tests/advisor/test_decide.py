@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor import belief, decide
+from advisor import belief, choice, decide
 from advisor.advice import advise
 from advisor.chosen import chosen_runs, diagnosed
 from advisor.findings import Evidence, findings
@@ -112,7 +112,7 @@ def options_of(measured: list[Measurement], task: TaskSpec) -> list[Option]:
 def advice_of(measured: list[Measurement], task: TaskSpec) -> Advice:
     options = options_of(measured, task)
     runs = {o.name: chosen_runs(measured, o.rung, o.method)[0] for o in options}
-    _, chosen = decide.choose(options, task)
+    _, chosen = choice.choose(options, task)
     comparisons = decide.compare(chosen, options, runs, {}, "dev")
     told = findings(evidence_of(measured, task))
     return advise(options, task, comparisons, told, rehearsal=False)
@@ -410,7 +410,7 @@ def test_samples_that_stay_below_a_tuned_model_limit_nothing(measurement: Make) 
 
 def test_the_best_of_hopeless_options_is_the_one_of_highest_quality(measurement: Make) -> None:
     shares = {("small", "lora"): (0.05, 0.05), ("small", "rag"): (0.15,)}
-    verdict, top = decide.choose(options_of(lab(measurement, shares), spec()), spec())
+    verdict, top = choice.choose(options_of(lab(measurement, shares), spec()), spec())
     assert (verdict, top.name) == ("nothing-is-enough", "rag @ small")
 
 
@@ -491,11 +491,11 @@ def test_high_stakes_ask_for_more(measurement: Make) -> None:
     """The same options: good enough at low stakes, not at high ones."""
     measured = lab(measurement, ON_THE_EDGE | {("small", "lora"): (0.825, 0.825)})
     option = next(o for o in options_of(measured, spec()) if o.name == "lora @ small")
-    assert decide.ENOUGH < option.p_meets < decide.ENOUGH_AT_HIGH_STAKES
-    assert decide.choose([option], spec())[0] == "use"
+    assert choice.ENOUGH < option.p_meets < choice.ENOUGH_AT_HIGH_STAKES
+    assert choice.choose([option], spec())[0] == "use"
     from probes.task import Needs
 
-    assert decide.choose([option], spec(needs=Needs(high_stakes=True)))[0] == "not-enough-evidence"
+    assert choice.choose([option], spec(needs=Needs(high_stakes=True)))[0] == "not-enough-evidence"
 
 
 def test_money_rules_an_option_out(measurement: Make) -> None:
@@ -505,7 +505,7 @@ def test_money_rules_an_option_out(measurement: Make) -> None:
         needs=Needs(requests_per_month=10**12),
         budget=Budget(serving_usd_per_month=0.0),
     )
-    verdict, _ = decide.choose(options_of(lab(measurement, TUNING_WINS), task), task)
+    verdict, _ = choice.choose(options_of(lab(measurement, TUNING_WINS), task), task)
     assert verdict == "nothing-is-enough"
 
 
@@ -562,7 +562,7 @@ def test_cells_of_failed_runs_are_told(measurement: Make) -> None:
 
 def test_no_options_is_an_error() -> None:
     with pytest.raises(ValueError, match="no option"):
-        decide.choose([], spec())
+        choice.choose([], spec())
 
 
 def test_prices_count_every_answer_also_those_taken_over(measurement: Make) -> None:
