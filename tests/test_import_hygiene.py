@@ -88,7 +88,12 @@ CORE = (
     "probes.systems",
     "advisor.advice",
     "advisor.audit",
+    "advisor.bibliography",
     "advisor.belief",
+    "advisor.knowledge_index",
+    "advisor.knowledge_search",
+    "advisor.knowledge_text",
+    "advisor.knowledge_whole",
     "advisor.once",
     "advisor.report.audit_html",
     "advisor.report.audit_text",
@@ -126,7 +131,14 @@ def test_core_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["--version"], ["probe", "--help"], ["schema", "spec"], ["audit", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["probe", "--help"],
+        ["schema", "spec"],
+        ["audit", "--help"],
+        ["knowledge", "search", "lora"],
+    ],
 )
 def test_light_commands_load_nothing_heavy(argv: list[str]) -> None:
     code = f"""
@@ -141,13 +153,27 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     assert not loaded & set(HEAVY)
 
 
-def test_help_loads_no_pydantic() -> None:
+@pytest.mark.parametrize("argv", [["--help"], ["knowledge", "--help"]])
+def test_help_loads_no_pydantic(argv: list[str]) -> None:
     """`--help` answers from the static map: not even the records are read."""
-    code = """
+    code = f"""
 import contextlib, io, sys
 from advisor.cli import main
-sys.argv = ["advisor", "--help"]
+sys.argv = ["advisor", *{argv!r}]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main()
 """
     assert "pydantic" not in loaded_after(code)
+
+
+def test_what_is_known_is_read_without_a_yaml_parser() -> None:
+    code = """
+import contextlib, io, sys
+from advisor.cli import main
+sys.argv = ["advisor", "knowledge", "stale"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+"""
+    loaded = loaded_after(code)
+    assert "knowledge.load" in loaded
+    assert not {"ruamel", "numpy"} & loaded
