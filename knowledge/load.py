@@ -100,6 +100,12 @@ def coverage() -> tuple[Coverage, ...]:
     return _read("coverage", Coverage)
 
 
+def unpinned(row: Ladder) -> tuple[ModelCard, ...]:
+    """The ladder's Hub models whose commit is not known, which no probe may load as they are."""
+    cards = (model_cards()[name] for name in row.models)
+    return tuple(card for card in cards if card.source == "hub" and card.revision is None)
+
+
 def ladder(name: str) -> Ladder:
     """The ladder of that name.
 

@@ -38,7 +38,6 @@ def full_training_peak_bytes(card: ModelCard, *, tokens: int) -> int:
 
 def inference_peak_bytes(card: ModelCard, *, tokens: int, bytes_per_param: float) -> int:
     """Rough peak of a forward pass over `tokens` tokens with a key-value cache, in bytes."""
-    head = card.hidden_size // card.n_heads
-    cache = 2 * card.n_layers * card.n_kv_heads * head * 4
+    cache = 2 * card.n_layers * card.n_kv_heads * card.head_columns * 4
     work = 4 * (4 * card.hidden_size + 2 * card.intermediate_size)
     return int(weights_bytes(card, bytes_per_param) + tokens * (cache + work))

@@ -42,7 +42,11 @@ class Source(Fact):
 
 
 class ModelCard(Fact):
-    """One model: what its published config says."""
+    """One model: what its published config says.
+
+    A Hub model's card without a `revision` is knowledge: good for planning, fit and advice. A probe
+    loads weights, so whoever wants to probe such a model names the commit: `owner/name@commit`.
+    """
 
     name: str
     source: str
@@ -50,8 +54,10 @@ class ModelCard(Fact):
     location: str
     """Rung of the pocket ladder, Hub id, or `package/file.gguf`."""
     revision: str | None = None
-    """Commit of the Hub model, 40 hexadecimal digits."""
+    """Commit of the Hub model, 40 hexadecimal digits; None where none was found."""
     n_params: int = Field(gt=0)
+    """As the architecture implies, counted from the config; of a model that also reads pictures,
+    the language model alone."""
     n_layers: int = Field(gt=0)
     hidden_size: int = Field(gt=0)
     intermediate_size: int = Field(gt=0)
@@ -69,13 +75,19 @@ class ModelCard(Fact):
     licence_source: Source | None = None
     """None where `evidence` names the licence too."""
     chat_template: str = ""
-    """Form of the turns (`chatml`, `llama3`, `gemma`, `mistral`, `phi`, `granite`, `tulu`); empty
-    for a base model without one."""
+    """Form of the turns (`chatml`, `llama3`, `gemma`, `mistral`, `phi`, `granite`, `tulu`,
+    `zephyr`); empty for a base model without one."""
     languages: tuple[str, ...] = ()
-    """ISO 639-1 codes that the publisher names as supported; empty where none are named."""
+    """ISO 639-1 codes that the publisher names as supported; empty where none are named, or too
+    many to list here."""
     tunability: tuple[str, ...] = ()
     """Ids of the claims about how this model or its family takes to tuning."""
     evidence: Source
+
+    @property
+    def head_columns(self) -> int:
+        """Columns of one attention head."""
+        return self.head_size or self.hidden_size // self.n_heads
 
 
 class Ladder(Fact):

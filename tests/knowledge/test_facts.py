@@ -14,31 +14,86 @@ from knowledge.cost import (
     training_flops,
 )
 from knowledge.errors import UserError
-from knowledge.load import ladder, ladders, machines, model_cards, speeds
+from knowledge.load import ladder, ladders, machines, model_cards, speeds, unpinned
 from knowledge.memory import inference_peak_bytes, training_peak_bytes
 from knowledge.records import ModelCard
 
 CARDS = model_cards()
 
 
+QKV_BIASES = {"pocket", "Qwen2.5"}
+HEAD_NORMS = {"Qwen3", "Gemma 3"}
+"""One over each head of queries, one over each head of keys; all heads of a layer share them."""
+WIDE_NORMS = {"OLMo 2"}
+"""One over all queries, one over all keys."""
+FOUR_NORMS = {"Gemma 2", "Gemma 3"}
+
+
+def implied(card: ModelCard) -> int:
+    """Parameters of embeddings, grouped attention, gated MLP, norms and biases."""
+    width, head = card.hidden_size, card.head_columns
+    layer = 2 * width * head * (card.n_heads + card.n_kv_heads)
+    layer += 3 * width * card.intermediate_size
+    layer += (4 if card.family in FOUR_NORMS else 2) * width
+    layer += head * (card.n_heads + 2 * card.n_kv_heads) * (card.family in QKV_BIASES)
+    layer += 2 * head * (card.family in HEAD_NORMS)
+    layer += head * (card.n_heads + card.n_kv_heads) * (card.family in WIDE_NORMS)
+    embeddings = (1 if card.tied_embeddings else 2) * card.vocab_size * width
+    return card.n_layers * layer + embeddings + width
+
+
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
 def test_parameters_follow_from_the_architecture(card: ModelCard) -> None:
-    """Embedding, attention with grouped heads, gated MLP: within 2 % of the stated number."""
-    head = card.hidden_size // card.n_heads
-    attention = card.hidden_size * head * (2 * card.n_heads + 2 * card.n_kv_heads)
-    per_layer = attention + 3 * card.hidden_size * card.intermediate_size + 2 * card.hidden_size
-    tied = card.n_layers * per_layer + card.vocab_size * card.hidden_size
-    untied = tied + card.vocab_size * card.hidden_size
-    assert min(abs(card.n_params / tied - 1), abs(card.n_params / untied - 1)) < 0.02
+    """To the last one, so that no width, head size or tying is wrong."""
+    assert card.n_params == implied(card)
+
+
+def test_parameters_are_those_that_the_hub_counts_in_the_weights() -> None:
+    """Totals of the safetensors files, as public pages quote them."""
+    totals = {
+        "Qwen2.5-0.5B-Instruct": 494_032_768,
+        "Qwen2.5-72B-Instruct": 72_706_203_648,
+        "Qwen3-8B": 8_190_735_360,
+        "Qwen3-32B": 32_762_123_264,
+        "Llama-3.2-3B-Instruct": 3_212_749_824,
+        "Llama-3.1-70B-Instruct": 70_553_706_496,
+        "gemma-2-9b-it": 9_241_705_984,
+        "gemma-2-27b-it": 27_227_128_320,
+        "gemma-3-1b-it": 999_885_952,
+        "granite-3.3-8b-instruct": 8_170_864_640,
+        "Mistral-Nemo-Instruct-2407": 12_247_782_400,
+        "Mistral-Small-24B-Instruct-2501": 23_572_403_200,
+        "Phi-4-mini-instruct": 3_836_021_760,
+        "phi-4": 14_659_507_200,
+    }
+    assert {name: CARDS[name].n_params for name in totals} == totals
 
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
-def test_cards_are_dated_and_hub_models_pinned(card: ModelCard) -> None:
+def test_cards_are_dated_whole_and_pinned_by_commits(card: ModelCard) -> None:
     assert date.fromisoformat(card.evidence.checked) <= date.today()
-    if card.source == "hub":
-        assert card.revision is not None
+    assert card.family
+    assert card.chat_template
+    assert card.tied_embeddings is not None
+    assert card.head_size is not None
+    assert all(len(code) == 2 for code in card.languages)
+    if card.revision is not None:
+        assert card.source == "hub"
         assert len(card.revision) == 40
         assert set(card.revision) <= set("0123456789abcdef")
+
+
+def test_there_are_many_models_and_no_location_twice() -> None:
+    hub = [card.location for card in CARDS.values() if card.source == "hub"]
+    assert len(hub) == len(set(hub)) >= 40
+
+
+def test_the_ladders_that_auto_picks_are_pinned() -> None:
+    assert {name for name, row in ladders().items() if unpinned(row)} == {"granite4-nano"}
+    assert [card.name for card in unpinned(ladders()["granite4-nano"])] == [
+        "granite-4.0-350m",
+        "granite-4.0-1b",
+    ]
 
 
 def test_ladders_name_models_that_exist_smallest_first() -> None:
