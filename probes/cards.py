@@ -46,17 +46,18 @@ def card_of_hub(ref: ModelRef) -> ModelCard:
     return card.model_copy(
         update={
             "revision": ref.revision,
-            "n_params": counted(card, tied=bool(raw.get("tie_word_embeddings"))),
+            "n_params": counted(card),
         }
     )
 
 
-def counted(card: ModelCard, *, tied: bool) -> int:
+def counted(card: ModelCard) -> int:
     """Parameters that the architecture implies: embeddings, grouped attention, gated MLP, norms."""
-    head = card.hidden_size // card.n_heads
-    attention = card.hidden_size * head * (2 * card.n_heads + 2 * card.n_kv_heads)
+    heads = 2 * card.n_heads + 2 * card.n_kv_heads
+    attention = card.hidden_size * card.head_columns * heads
     layer = attention + 3 * card.hidden_size * card.intermediate_size + 2 * card.hidden_size
-    return card.n_layers * layer + (1 if tied else 2) * card.vocab_size * card.hidden_size
+    embeddings = (1 if card.tied_embeddings else 2) * card.vocab_size * card.hidden_size
+    return card.n_layers * layer + embeddings
 
 
 def _card(name: str, source: str, location: str, raw: dict[str, Any], n_params: int) -> ModelCard:
@@ -70,8 +71,10 @@ def _card(name: str, source: str, location: str, raw: dict[str, Any], n_params: 
         intermediate_size=raw["intermediate_size"],
         n_heads=raw["num_attention_heads"],
         n_kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
+        head_size=raw.get("head_dim"),
         vocab_size=raw["vocab_size"],
         context_tokens=raw.get("max_position_embeddings", 2048),
+        tied_embeddings=bool(raw.get("tie_word_embeddings")),
         licence="not verified",
         evidence=Source(title=f"{name}/config.json", checked=date.today().isoformat()),
     )

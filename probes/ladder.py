@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from knowledge.errors import UserError
-from knowledge.load import ladder, ladders, model_cards
+from knowledge.load import ladder, ladders, model_cards, unpinned
 from knowledge.records import ModelCard
 from probes.cards import card_of_folder
 from probes.machine import Machine
@@ -43,7 +44,20 @@ def resolve_ladder(spec: TaskSpec, spec_folder: Path, machine: Machine) -> tuple
     names = {card.name for card in model_cards().values()}
     if name not in ladders() and (name in names or _looks_like_model(name, spec_folder)):
         return (_from_entry(name, spec_folder),)
-    return tuple(_ref(model_cards()[model]) for model in ladder(name).models)
+    row = ladder(name)
+    _refuse_unpinned(unpinned(row))
+    return tuple(_ref(model_cards()[model]) for model in row.models)
+
+
+def _refuse_unpinned(cards: Sequence[ModelCard]) -> None:
+    if cards:
+        raise UserError(
+            "E-LADDER-REVISION",
+            f"no revision is known of {', '.join(card.location for card in cards)}, so the same"
+            " spec could mean another model tomorrow",
+            place="ladder",
+            hint=f"list what you want and pin it: {cards[0].location}@<40-digit commit>",
+        )
 
 
 def _told_apart(refs: list[ModelRef]) -> list[ModelRef]:
@@ -86,13 +100,18 @@ def _ref(card: ModelCard) -> ModelRef:
     )
 
 
+def _pinned(card: ModelCard) -> ModelRef:
+    _refuse_unpinned([card] if card.source == "hub" and card.revision is None else [])
+    return _ref(card)
+
+
 def _looks_like_model(entry: str, spec_folder: Path) -> bool:
     return "/" in entry or (spec_folder / entry).is_dir()
 
 
 def _from_entry(entry: str, spec_folder: Path) -> ModelRef:
     if entry in model_cards():
-        return _ref(model_cards()[entry])
+        return _pinned(model_cards()[entry])
     folder = (spec_folder / entry).expanduser()
     if folder.is_dir():
         card = card_of_folder(folder.resolve())
@@ -100,7 +119,7 @@ def _from_entry(entry: str, spec_folder: Path) -> ModelRef:
     identifier, _, revision = entry.partition("@")
     known = [card for card in model_cards().values() if card.location == identifier]
     if known and revision in ("", known[0].revision):
-        return _ref(known[0])
+        return _pinned(known[0])
     if identifier.count("/") != 1 or entry.startswith((".", "/", "~")):
         raise UserError(
             "E-LADDER-ENTRY",

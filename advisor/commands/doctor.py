@@ -12,7 +12,7 @@ import click
 def doctor(as_json: bool) -> None:
     """Show what this machine has, and which ladders could be loaded. Paste it into a bug report."""
     from advisor import __version__
-    from knowledge.load import ladders, model_cards
+    from knowledge.load import ladders, model_cards, unpinned
     from probes.machine import package_versions, this_machine
     from probes.models.package import gguf_file
     from probes.pocket import weights_folder
@@ -22,7 +22,7 @@ def doctor(as_json: bool) -> None:
     for name, ladder in ladders().items():
         card = model_cards()[ladder.models[0]]
         usable[name] = {
-            "hub": machine.hub,
+            "hub": machine.hub and not unpinned(ladder),
             "gguf-package": card.source == "gguf-package" and gguf_file(card.location) is not None,
             "pocket": card.source == "pocket" and weights_folder(card.location).is_dir(),
         }[card.source]

@@ -46,6 +46,7 @@ class HfModel:
             [{"role": turn.role, "content": turn.content} for turn in conversation],
             tokenize=False,
             add_generation_prompt=True,
+            enable_thinking=False,  # Qwen3 and SmolLM3 would think first; other templates ignore it
         )
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
