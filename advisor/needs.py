@@ -10,6 +10,12 @@ from probes.task import TaskSpec
 
 NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
 """Licences of model cards, in small letters, that forbid commercial use."""
+CONDITIONAL = frozenset(
+    {"qwen", "gemma", "llama-3.1-community", "llama-3.2-community", "llama-3.3-community"}
+)
+"""Licences that allow it on conditions: forbidden uses, and for Llama and Qwen very many users."""
+PERMISSIVE = frozenset({"apache-2.0", "mit"})
+"""Licences that allow it without conditions on use."""
 STALE = frozenset({"weekly", "daily"})
 """Knowledge that changes so often is not trained into weights where documents can be searched."""
 
