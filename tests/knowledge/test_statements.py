@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -30,6 +32,31 @@ from probes.methods import METHODS
 CLAIMS = claims()
 FILES = [(path, kind) for pattern, kind in KINDS.values() for path in sorted(HERE.glob(pattern))]
 TODAY = date.today()
+AUDIT = HERE.parent / "docs" / "audit.md"
+DOCUMENTS = ("s0", "s1", "s2", "s3", "s4")
+CORRECTIONS = {
+    "curated-500-beats-noisy-10000": "corrected",
+    "sft-needs-1000-to-5000": "corrected",
+    "small-never-matches-large": "contradicted",
+    "size-band-under-500m": "contradicted",
+    "dpo-small-function-calling": "corrected",
+    "sft-leaves-format-failures": "contradicted",
+    "pretraining-buys-facts-tuning-buys-behaviour": "corrected",
+    "lower-layers-facts-upper-layers-behaviour": "corrected",
+    "small-models-more-diverse": "corrected",
+    "test-time-compute-trades-for-size": "corrected",
+    "scalerl-is-about-training": "corrected",
+    "sft-memorises-rl-generalises": "relaxed",
+    "sft-fixes-form-not-feasibility": "corrected",
+    "constrained-optimisation-plateau": "corrected",
+    "qlora-70b-on-one-consumer-card": "contradicted",
+    "full-tuning-needs-six-times-the-weights": "corrected",
+    "fifty-to-hundred-cases-are-enough": "corrected",
+    "family-fit": "corrected",
+    "no-gain-is-not-a-ceiling": "corrected",
+    "negative-examples-cut-hallucination": "corrected",
+}
+"""What the founding documents tell wrongly, and what became of it."""
 
 
 def test_the_compiled_file_is_that_of_the_yaml() -> None:
@@ -84,6 +111,60 @@ def test_whatever_is_pointed_at_exists() -> None:
         assert set(failure.findings) <= kinds
     for cause in causes:
         assert set(cause.findings) <= kinds
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "claims").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_claim_stands_in_the_file_of_its_topic(path: Path) -> None:
+    rows = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    assert {row["topic"] for row in rows} == {path.stem}
+
+
+def test_a_retest_names_findings_methods_and_checks_that_exist() -> None:
+    audited = set(re.findall(r"\*\*([a-z-]+(?:, [a-z-]+)*)[.*]", AUDIT.read_text(encoding="utf-8")))
+    checks = {check for group in audited for check in group.split(", ")}
+    metrics = {"function_call", "json_fields"}
+    known = set(get_args(FindingKind)) | set(METHODS) | checks | metrics
+    named = {
+        (claim.id, name)
+        for claim in CLAIMS.values()
+        for name in re.findall(r"`([a-z_-]+)`", claim.retest.how)
+    }
+    assert {(claim, name) for claim, name in named if name not in known} == set()
+
+
+def test_no_claim_is_an_orphan() -> None:
+    covered = {claim for row in coverage() for claim in row.claims}
+    orphans = [
+        claim.id
+        for claim in CLAIMS.values()
+        if claim.topic != "prior" and claim.id not in covered and not claim.sources
+    ]
+    assert orphans == [], "neither told by a document nor resting on a source"
+
+
+@pytest.mark.parametrize(("claim", "status"), CORRECTIONS.items())
+def test_what_was_told_wrongly_is_recorded(claim: str, status: str) -> None:
+    assert CLAIMS[claim].status == status
+    assert CLAIMS[claim].note
+
+
+def test_a_wrong_citation_names_the_paper_that_was_meant() -> None:
+    scalerl = CLAIMS["scalerl-is-about-training"]
+    assert [source.arxiv for source in scalerl.sources] == ["2510.13786"]
+    assert "2408.03314" in scalerl.note
+    traded = {source.arxiv for source in CLAIMS["test-time-compute-trades-for-size"].sources}
+    assert "2408.03314" in traded
+    assert "2510.13786" not in traded
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_document_is_covered_in_paraphrase(document: str) -> None:
+    rows = [row for row in coverage() if row.document == document]
+    assert len(rows) >= 10
+    assert len({row.statement for row in rows}) == len(rows)
+    assert [row.statement for row in rows if len(row.statement.split()) > 25] == []
+    by_file = (HERE / "claims" / "coverage" / f"{document}.yaml").read_text(encoding="utf-8")
+    assert by_file.count(f"- document: {document}\n") == len(rows)
 
 
 def test_no_failure_mode_is_an_orphan() -> None:
