@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from advisor.prices import total_usd
@@ -27,7 +27,17 @@ def eligible(options: Sequence[C]) -> list[C]:
     return [option for option in options if not option.barred]
 
 
-def choose(options: Sequence[C], spec: TaskSpec, enough: float | None = None) -> tuple[Verdict, C]:
+def by_price(option: Candidate) -> tuple[float, ...]:
+    """What options are ordered by: training and a year of serving, then size."""
+    return total_usd(option.price), option.n_params
+
+
+def choose(
+    options: Sequence[C],
+    spec: TaskSpec,
+    enough: float | None = None,
+    order: Callable[[Candidate], tuple[float, ...]] = by_price,
+) -> tuple[Verdict, C]:
     """The verdict and the option that it is about; from dev alone, or from the prior alone.
 
     The cheapest eligible option whose probability of meeting the target is high enough, else the
@@ -38,6 +48,7 @@ def choose(options: Sequence[C], spec: TaskSpec, enough: float | None = None) ->
         spec: the question.
         enough: the probability that is asked for; by default what the spec's stakes ask of
             measurements.
+        order: what makes an option the cheaper one.
 
     Raises:
         ValueError: there is no option.
@@ -48,7 +59,7 @@ def choose(options: Sequence[C], spec: TaskSpec, enough: float | None = None) ->
     wanted = threshold(spec) if enough is None else enough
     viable = [option for option in within if option.p_meets >= wanted]
     if viable:
-        return "use", min(viable, key=lambda option: (total_usd(option.price), option.n_params))
+        return "use", min(viable, key=order)
     top = max(within or options, key=lambda option: (option.p_meets, option.quality.value))
     if within and top.p_meets >= HOPELESS:
         return "not-enough-evidence", top

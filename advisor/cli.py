@@ -13,6 +13,7 @@ from advisor import __version__
 from knowledge.errors import UserError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "advise": ("advisor.commands.advise:advise", "Say in a moment what to start with, from what is published; run nothing."),
     "probe": ("advisor.commands.probe:probe", "Measure on your data and recommend; resumes by itself."),
     "plan": ("advisor.commands.plan:plan", "Show what `probe` would run, and its price; run nothing."),
     "report": ("advisor.commands.report:report", "Make a run's report again, or show it."),

@@ -6,11 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.prices import REFERENCE_MACHINE
+from advisor.prices import reference_machine
 from advisor.records import DataSummary
 from knowledge.errors import UserError
-from knowledge.load import machines
-from knowledge.records import Machine as PricedMachine
 from probes.data import read_examples
 from probes.documents import Documents, documents_of, read_documents
 from probes.plan import Question, label_set
@@ -135,21 +133,3 @@ def _check_references(spec: TaskSpec, splits: Splits, scorer: Scorer, spec_path:
                 place=f"{spec_path} needs.error_costs",
                 hint="give at least one label a cost",
             )
-
-
-def reference_machine(spec: TaskSpec) -> PricedMachine:
-    """The priced machine that the spec names, or the usual one.
-
-    Raises:
-        UserError: E-HARDWARE-UNKNOWN, with the names that exist.
-    """
-    name = spec.hardware.gpu or REFERENCE_MACHINE
-    found = machines().get(name)
-    if found is None:
-        raise UserError(
-            "E-HARDWARE-UNKNOWN",
-            f"no machine is called '{name[:80]}'",
-            place="hardware.gpu",
-            hint=f"choose one of {', '.join(machines())}",
-        )
-    return found

@@ -14,9 +14,11 @@ from knowledge.records import Fact
 from knowledge.statements import Id, Reference
 
 Kind = Literal["labels", "extraction", "text", "reading", "facts", "reasoning", "calls", "code"]
-"""What a task asks for, as far as published results tell tasks apart: one of a few labels; spans
-and fields; free text; an answer that stands in the text given; an answer from memory; several steps of
-thought; function calls and queries; programs."""
+"""What a task asks for, as far as published results tell tasks apart.
+
+One of a few labels; spans and fields; free text; an answer that stands in the text given; an answer
+from memory; several steps of thought; function calls and queries; programs.
+"""
 
 
 class Gain(Fact):
@@ -31,7 +33,11 @@ class Gain(Fact):
 
 
 class Level(Fact):
-    """Quality of one kind of task: logit q = at_half + slope x ability, with its spread."""
+    """Quality of one kind of task: logit q = at_half + slope x ability, with its spread.
+
+    Untuned labels: of the share beyond guessing, (q - 1/k) / (1 - 1/k) with k labels. Ability is that
+    of the model where it was untuned, and what its size lets one expect where it was tuned.
+    """
 
     kind: Kind
     arm: Literal["untuned", "tuned"]
@@ -77,10 +83,10 @@ class Ability(Fact):
 
 
 class Votes(Fact):
-    """What a majority of five samples adds to one of them, by the share that one gets right."""
+    """What a majority of five samples adds to the greedy answer, by the share that is right."""
 
     up_to: float
-    """Upper end of the single-sample accuracy."""
+    """Upper end of the greedy answer's accuracy."""
     gain: float
     n: int
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from advisor.task import reference_machine
+from advisor.prices import reference_machine
 from knowledge.records import Machine, ModelCard
 from probes.audit.records import Audit
 from probes.documents import Documents

@@ -1,0 +1,220 @@
+"""What is ruled out or shifted before any probe: one function a rule, each with its claims.
+
+A rule looks at the question and one option and returns what it does to it, or None. It may exclude
+the option or shift the logit of its quality by a stated strength, nothing else; what a claim graded
+`ungrounded` says alone moves nothing (a test holds every rule to that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.nature import Nature
+from advisor.needs import NON_COMMERCIAL, STALE
+from knowledge.memory import inference_peak_bytes, training_peak_bytes
+from knowledge.records import Machine, ModelCard
+from probes.methods import TRAINED
+from probes.task import TaskSpec
+
+RETRIEVING = frozenset({"rag", "lora_rag"})
+CEILING = -0.9
+"""Shift of every option where a plan must keep hard constraints, in logits: it takes what short
+reasoning reaches to the failure rates that power-flow problems showed. A rule of thumb."""
+STORED = -0.5
+"""Shift of tuned options where the facts must come from memory: a rule of thumb."""
+REPEATING = -0.3
+"""Shift of models of 7B and more where outputs must differ from one another: a rule of thumb."""
+MUCH = 100_000
+"""Training rows from which on low-rank adapters were seen to fall behind full fine-tuning."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The question and the option that a rule is asked about."""
+
+    spec: TaskSpec
+    nature: Nature
+    method: str
+    card: ModelCard
+    machine: Machine
+    """Where it would be trained and served."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a rule does to an option: excludes it, or shifts the logit of its quality."""
+
+    reason: str
+    logits: float = 0.0
+    excludes: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as `advisor knowledge why` shows it."""
+
+    name: str
+    function: Callable[[Asked], Ruling | None]
+    claims: tuple[str, ...]
+    """What it rests on; empty where it follows from the spec alone."""
+    strength: str
+
+
+def no_examples(asked: Asked) -> Ruling | None:
+    """Without examples nothing can be trained, and none can be shown in a prompt."""
+    if asked.nature.n_rows == 0 and asked.method in {"few_shot", *TRAINED}:
+        return Ruling("there are no examples to show or to train on", excludes=True)
+    return None
+
+
+def no_documents(asked: Asked) -> Ruling | None:
+    """Retrieval needs documents that hold the answers."""
+    if asked.method in RETRIEVING and asked.nature.answers_from != "documents":
+        return Ruling("the answers do not stand in documents", excludes=True)
+    return None
+
+
+def facts_that_change(asked: Asked) -> Ruling | None:
+    """Facts that change weekly or daily are not trained into weights where documents hold them.
+
+    Retrieval was consistently above unsupervised tuning for facts, most for those that are seldom
+    told, and an index can be changed today. Where no documents are at hand nothing else is left,
+    and the option stays.
+    """
+    closed = asked.method in TRAINED - RETRIEVING
+    changing = asked.spec.needs.knowledge_changes in STALE
+    if closed and changing and asked.nature.answers_from == "documents":
+        return Ruling(
+            f"facts that change {asked.spec.needs.knowledge_changes} would be trained into the"
+            " weights; the documents can be searched instead",
+            excludes=True,
+        )
+    return None
+
+
+def stored_facts(asked: Asked) -> Ruling | None:
+    """Tuning teaches how to answer, hardly what: where facts must come from memory it adds little.
+
+    About two bits a parameter is what a model stores, most of it in pre-training, and facts that
+    are new in tuning are learnt slowly and raise hallucination. A tuned option is taken back by
+    half a logit there: what tuning adds on public benchmarks of knowledge is mostly their form.
+    """
+    remembered = asked.nature.answers_from == "memory" and asked.nature.hard_part == "facts"
+    if remembered and asked.method in TRAINED:
+        return Ruling("tuning hardly adds facts, and new ones raise hallucination", STORED)
+    return None
+
+
+def thought_where_it_helps(asked: Asked) -> Ruling | None:
+    """Steps before the answer, and votes over them, are for answers that take several steps."""
+    if asked.method in ("steps", "vote") and asked.nature.hard_part not in ("steps", "constraints"):
+        return Ruling("the answer takes no steps of thought", excludes=True)
+    return None
+
+
+def hard_constraints(asked: Asked) -> Ruling | None:
+    """Plans under hard constraints fail at every size; a solver or a verifier is what helps.
+
+    The strongest models failed most optimal power flow tasks whatever their size and training,
+    while a constrained grammar of actions with a checker took failures from half to single digits.
+    """
+    if asked.nature.hard_part == "constraints":
+        return Ruling("plans under hard constraints fail at every size and method", CEILING)
+    return None
+
+
+def variety(asked: Asked) -> Ruling | None:
+    """Where outputs must differ from one another, larger models repeat themselves more."""
+    if asked.nature.hard_part == "variety" and asked.card.n_params >= 7e9:
+        return Ruling("larger models give fewer different outputs a sample", REPEATING)
+    return None
+
+
+def all_weights_seldom(asked: Asked) -> Ruling | None:
+    """All weights are trained only where there is far more data than an adapter can hold."""
+    if asked.method == "full" and asked.nature.n_rows < MUCH:
+        return Ruling(
+            f"adapters learn as much from fewer than {MUCH:,} rows, for a fraction of the memory",
+            excludes=True,
+        )
+    return None
+
+
+def licence(asked: Asked) -> Ruling | None:
+    """The licence must allow the use that the spec names."""
+    if asked.spec.needs.commercial and asked.card.licence.lower() in NON_COMMERCIAL:
+        return Ruling(f"its licence ({asked.card.licence}) allows no commercial use", excludes=True)
+    return None
+
+
+def fits_the_machine(asked: Asked) -> Ruling | None:
+    """Weights and one request, or one row in training, must fit the machine (closed form)."""
+    bytes_per_param = 0.6 if asked.spec.hardware.quantization == "nf4" else 2.0
+    tokens = asked.nature.tokens_in + asked.nature.tokens_out
+    needed = inference_peak_bytes(asked.card, tokens=tokens, bytes_per_param=bytes_per_param)
+    if asked.method in TRAINED:
+        needed = training_peak_bytes(
+            asked.card,
+            rank=16,
+            tokens=tokens,
+            answer_tokens=asked.nature.tokens_out,
+            bytes_per_param=bytes_per_param,
+        )
+    if needed > asked.machine.memory_bytes:
+        memory = f"{asked.machine.memory_bytes / 1e9:.0f} GB"
+        return Ruling(f"needs more than the {memory} of {asked.machine.name}", excludes=True)
+    return None
+
+
+def methods_of_the_spec(asked: Asked) -> Ruling | None:
+    """The spec's own list of methods stands above everything else."""
+    if asked.spec.methods and asked.method not in asked.spec.methods:
+        return Ruling("`methods:` leaves it out", excludes=True)
+    return None
+
+
+def _rule(
+    function: Callable[[Asked], Ruling | None], strength: str, *claims: str
+) -> tuple[str, Rule]:
+    name = function.__name__.replace("_", "-")
+    return name, Rule(name, function, claims, strength)
+
+
+RULES: dict[str, Rule] = dict(
+    (
+        _rule(methods_of_the_spec, "excludes"),
+        _rule(no_examples, "excludes"),
+        _rule(no_documents, "excludes"),
+        _rule(licence, "excludes"),
+        _rule(fits_the_machine, "excludes", "full-tuning-needs-six-times-the-weights"),
+        _rule(
+            facts_that_change,
+            "excludes",
+            "retrieval-for-facts-and-change",
+            "retrieval-above-unsupervised-tuning",
+        ),
+        _rule(
+            stored_facts,
+            f"{STORED:g} logits",
+            "knowledge-two-bits-per-parameter",
+            "new-facts-by-tuning-raise-hallucination",
+        ),
+        _rule(thought_where_it_helps, "excludes", "chain-of-thought-gain"),
+        _rule(
+            hard_constraints,
+            f"{CEILING:g} logits",
+            "constrained-optimisation-plateau",
+            "solver-or-verifier-for-constraints",
+        ),
+        _rule(variety, f"{REPEATING:g} logits", "small-models-more-diverse"),
+        _rule(all_weights_seldom, "excludes", "lora-learns-less-forgets-less"),
+    )
+)
+"""Every rule by name, in the order of asking."""
+
+
+def rulings(asked: Asked) -> list[tuple[Rule, Ruling]]:
+    """What the rules do to an option."""
+    found = [(rule, rule.function(asked)) for rule in RULES.values()]
+    return [(rule, ruling) for rule, ruling in found if ruling is not None]
