@@ -6,9 +6,10 @@ import json
 from collections.abc import Container, Sequence
 
 from probes.documents import Documents
-from probes.methods import TRAINED, best
+from probes.methods import best
 from probes.records import Measurement
 from probes.stats import estimate_runs
+from probes.task import TRAINED
 
 SEARCHED = ("baseline", "search", "tune")
 """Roles of the cells that a setting is chosen from."""

@@ -17,10 +17,9 @@ from advisor.rules import RETRIEVING, Asked, Rule, Ruling, rulings
 from knowledge.expectations import Expectations
 from knowledge.records import Machine, ModelCard
 from knowledge.statements import Claim
-from probes.methods import TRAINED
 from probes.record import Record
 from probes.records import Estimate
-from probes.task import TaskSpec
+from probes.task import TRAINED, TaskSpec
 
 NEARLY = 0.8
 """Share of the best option's chance that is enough to start with a cheaper one: the prior does not
@@ -310,8 +309,8 @@ def _beside(spec: TaskSpec, nature: Nature) -> Iterator[Reason]:
         )
     if nature.n_rows:
         yield Reason(
-            text="clean the examples first (`advisor audit`): wrong labels cost more than anything"
-            " else that was measured",
+            text="clean the examples first (`advisor audit`): of the faults that were measured"
+            " wrong labels and mixed forms of the answer cost most",
             evidence=("clean-data-beats-more-runs", "wrong-labels-cost-most"),
         )
     else:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from advisor.records import Price
 from knowledge.records import ModelCard
-from probes.methods import TRAINED
 from probes.records import Latency, Measurement
-from probes.task import TaskSpec
+from probes.task import TRAINED, TaskSpec
 
 NON_COMMERCIAL = frozenset({"qwen-research", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "research-only"})
 """Licences of model cards, in small letters, that forbid commercial use."""

@@ -20,9 +20,9 @@ LEVEL = 0.8
 RETRIEVING = frozenset({"rag", "lora_rag"})
 FLOOR = 1e-4
 """Smallest share that a logit is taken of."""
-CARRIED = 2.0
-"""Factor on the spread of a gain that was seen on another kind of task than it is used for: an
-assumption."""
+CARRIED = 0.5
+"""Share of a gain that is expected on other kinds of tasks than it was seen on, with the whole of
+its spread: an assumption."""
 SHORT_FORMS = 10
 """Labels that an extraction, a reading or a call is learnt like, by the curves of label sets: an
 assumption. Free text, steps and programs follow the curves of text."""
@@ -58,11 +58,11 @@ class Belief:
         """The same distribution, so many logits higher."""
         return replace(self, mean=self.mean + logits)
 
-    def gained(self, gain: Gain, factor: float = 1.0) -> Belief:
-        """With a gain and its spread, the spread multiplied by `factor`."""
+    def gained(self, gain: Gain, share: float = 1.0) -> Belief:
+        """With that share of a gain, and all of its spread."""
         return Belief(
-            self.mean + gain.logits,
-            math.hypot(self.sd, factor * gain.sd),
+            self.mean + share * gain.logits,
+            math.hypot(self.sd, gain.sd),
             (*self.claims, gain.claim),
         )
 

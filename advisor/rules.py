@@ -14,8 +14,7 @@ from advisor.nature import Nature
 from advisor.needs import NON_COMMERCIAL, STALE
 from knowledge.memory import inference_peak_bytes, training_peak_bytes
 from knowledge.records import Machine, ModelCard
-from probes.methods import TRAINED
-from probes.task import TaskSpec
+from probes.task import TRAINED, TaskSpec
 
 RETRIEVING = frozenset({"rag", "lora_rag"})
 CEILING = -0.9
@@ -25,6 +24,9 @@ STORED = -0.5
 """Shift of tuned options where the facts must come from memory: a rule of thumb."""
 REPEATING = -0.3
 """Shift of models of 7B and more where outputs must differ from one another: a rule of thumb."""
+HABIT, HABIT_ROWS = -0.5, 300
+"""Shift of prompts where a form of one's own is asked for, and the rows that it needs."""
+FORMED = frozenset({"generation", "summarization", "extraction", "function-calling"})
 MUCH = 100_000
 """Training rows from which on low-rank adapters were seen to fall behind full fine-tuning."""
 
@@ -103,6 +105,21 @@ def stored_facts(asked: Asked) -> Ruling | None:
     remembered = asked.nature.answers_from == "memory" and asked.nature.hard_part == "facts"
     if remembered and asked.method in TRAINED:
         return Ruling("tuning hardly adds facts, and new ones raise hallucination", STORED)
+    return None
+
+
+def new_habit(asked: Asked) -> Ruling | None:
+    """A form or a style of one's own is learnt by tuning where there are examples enough.
+
+    On seven text tasks of LoRA Land GPT-4 with a prompt stays .7 logits below tuned models of 7B.
+    Examples in the prompt make up for some of that, so prompts are taken back by less. Below about
+    300 rows tuning does not reliably pass prompts: about 100 labels where one run counts, two to
+    three times that where the spread over runs does.
+    """
+    formed = asked.nature.hard_part == "form" and asked.nature.task_type in FORMED
+    enough = asked.nature.n_rows >= HABIT_ROWS
+    if formed and enough and asked.method in ("zero_shot", "few_shot"):
+        return Ruling("a form of one's own is learnt better by tuning than by a prompt", HABIT)
     return None
 
 
@@ -199,6 +216,13 @@ RULES: dict[str, Rule] = dict(
             f"{STORED:g} logits",
             "knowledge-two-bits-per-parameter",
             "new-facts-by-tuning-raise-hallucination",
+        ),
+        _rule(
+            new_habit,
+            f"{HABIT:g} logits",
+            "lora-land-beats-gpt4-on-narrow-tasks",
+            "form-apart-from-content",
+            "break-even-of-tuning-in-labels",
         ),
         _rule(thought_where_it_helps, "excludes", "chain-of-thought-gain"),
         _rule(

@@ -19,12 +19,13 @@ from probes.driver import Driver, Limits, Rules
 from probes.events import finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
-from probes.methods import TRAINED, Proposals, Situation
+from probes.methods import Proposals, Situation
 from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situations
 from probes.records import Cell, Event, Json, Measurement
 from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
+from probes.task import TRAINED
 from probes.work import group_size, planned
 
 SLOWER = 20.0

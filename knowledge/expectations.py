@@ -35,8 +35,8 @@ class Gain(Fact):
 class Level(Fact):
     """Quality of one kind of task: logit q = at_half + slope x ability, with its spread.
 
-    Untuned labels: of the share beyond guessing, (q - 1/k) / (1 - 1/k) with k labels. Ability is that
-    of the model where it was untuned, and what its size lets one expect where it was tuned.
+    Untuned labels: of the share beyond guessing, (q - 1/k) / (1 - 1/k) with k labels. Ability is
+    that of the model where it was untuned, what its size lets one expect where it was tuned.
     """
 
     kind: Kind

@@ -10,10 +10,11 @@ from pathlib import Path
 from knowledge.errors import UserError
 from probes.events import finished, progressed, started, tried_again
 from probes.executors.local import LocalExecutor, Outcome, Progress, Request
-from probes.methods import TRAINED, Proposals
+from probes.methods import Proposals
 from probes.methods.trained import stack_key
 from probes.records import Cell, Event, Json, Measurement
 from probes.store import RunStore
+from probes.task import TRAINED
 
 MAX_CRASHES = 3
 """Attempts in one session before a crash is recorded as the cell's outcome."""

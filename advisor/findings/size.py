@@ -9,10 +9,10 @@ from advisor.decide import percent
 from advisor.findings.evidence import CLEAR, Contrast, Evidence, clear_contrasts, gain, ids
 from advisor.findings.tuning import data_limited
 from advisor.records import Finding, FindingKind, Option
-from probes.methods import TRAINED
 from probes.mistakes import fisher_greater
 from probes.readings import normalise
 from probes.records import Measurement
+from probes.task import TRAINED
 
 PAYS = 0.10
 """Gain of the larger rung above which size is said to pay although neither meets the target."""

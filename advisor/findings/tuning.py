@@ -13,9 +13,9 @@ from advisor.findings.evidence import (
 )
 from advisor.promise import Promise, promise
 from advisor.records import Finding
-from probes.methods import TRAINED
 from probes.records import Measurement
 from probes.stats import holm
+from probes.task import TRAINED
 
 RISING = 0.01
 """Gain from the last doubling of data below which a curve is not called rising."""

@@ -39,9 +39,6 @@ METHODS: dict[str, str] = {
 }
 """In the order in which they are tried. Preference tuning (DPO) will stand behind `full`."""
 
-TRAINED = frozenset({"lora", "lora_rag", "full"})
-"""Methods that train: their figures come from repeats, whose weights are kept for the test."""
-
 DIAGNOSTIC = {"oracle": ("rag",), "lora_steps": ("steps", "lora")}
 """Methods that tell ceilings apart and cannot be served, never an option; each goes with others."""
 

@@ -28,8 +28,9 @@ from advisor.wizard.widgets.curve import Curve
 from advisor.wizard.widgets.log import LogPane
 from advisor.wizard.widgets.panes import Panes
 from advisor.wizard.widgets.progress import ProgressLine
-from probes.methods import DIAGNOSTIC, METHODS, TRAINED
+from probes.methods import DIAGNOSTIC, METHODS
 from probes.records import Event
+from probes.task import TRAINED
 
 REPORT = Path(__file__).parent / "fixtures" / "report-v1.json"
 SIZES = ((80, 24), (40, 12), (120, 36))

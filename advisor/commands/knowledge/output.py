@@ -27,16 +27,10 @@ def all_known(*, rules: bool = False) -> Known:
 
 
 def _rules() -> dict[str, Rule]:
-    """The rules of the advice; none where this version has none yet."""
-    from importlib import import_module
+    """The rules of the advice."""
+    from advisor.rules import RULES
 
-    try:
-        rules: dict[str, Rule] = import_module("advisor.rules").RULES
-    except ModuleNotFoundError as error:
-        if error.name != "advisor.rules":
-            raise
-        return {}
-    return rules
+    return dict(RULES)
 
 
 def dumped(record: Fact) -> dict[str, Any]:
