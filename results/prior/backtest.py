@@ -166,6 +166,24 @@ def judged(found: Sequence[Task], choose: Chooser) -> tuple[int, int, int, int, 
     return n, exact, dearer, short, 100 * shortfall / n
 
 
+def against_the_flowchart(found: Sequence[Task]) -> str:
+    """Differences in exact choices and in shortfall, bootstrapped over tasks."""
+    rng = np.random.default_rng(0)
+
+    def differences(chosen: Sequence[Task]) -> tuple[float, float]:
+        ours, theirs = judged(chosen, by_prior(NEARLY)), judged(chosen, by_flowchart)
+        return 100 * (ours[1] - theirs[1]) / ours[0], ours[4] - theirs[4]
+
+    draws = [
+        differences(rng.choice(np.array(found, object), len(found)).tolist()) for _ in range(500)
+    ]
+    shown = []
+    for at, what in enumerate(("exactly right", "mean shortfall")):
+        low, high = np.quantile([draw[at] for draw in draws], (0.025, 0.975))
+        shown.append(f"{what} {differences(found)[at]:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    return "Prior less flowchart: " + "; ".join(shown) + " (95 %, bootstrap over tasks)."
+
+
 def habit(found: Sequence[Task]) -> str:
     """What a prompt lacks where a form of one's own is asked for: the rule `new-habit`."""
     gaps = [
@@ -306,6 +324,8 @@ def page(published: Published) -> Iterator[str]:
     for name, choose in choosers:
         n, exact, dearer, short, points = judged(found, choose)
         yield f"| {name} | {n} | {exact} | {dearer} | {short} | {points:.1f} |"
+    yield ""
+    yield against_the_flowchart(found)
     yield ""
     yield habit(found)
     yield ""

@@ -18,7 +18,7 @@ from advisor.commands.knowledge.output import (
 KINDS = ("claims", "methods", "models", "ladders", "symptoms", "failures")
 TOPICS = (
     "data", "size", "prompting", "retrieval", "tuning", "preference", "reasoning", "knowledge",
-    "cost", "evaluation", "risk", "prior",
+    "cost", "evaluation", "risk",
 )  # fmt: skip
 GRADES = ("primary", "secondary", "computed", "ungrounded")
 STATUSES = ("holds", "relaxed", "contradicted", "corrected")
