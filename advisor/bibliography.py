@@ -16,8 +16,9 @@ from knowledge.statements import Claim, Reference
 from probes.files import open_regular
 from probes.sinks import file_name
 
-PARTS = ("advice", "findings", "options")
-"""Parts of a report that name claims; the spec and the data are the user's own words."""
+PARTS = ("advice", "findings", "options", "reasons", "beside")
+"""Parts of a report, and of first advice, that name claims; the spec and the data are the user's
+own words."""
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -62,10 +63,10 @@ def read_report(path: Path) -> dict[str, Any]:
         content = json.loads(data)
     except (ValueError, RecursionError):
         content = None
-    if not isinstance(content, dict) or not isinstance(content.get("advice"), dict):
+    if not isinstance(content, dict) or not {"advice", "reasons"} & content.keys():
         raise UserError(
             "E-REPORT-CONTENT",
-            "this is no JSON with an `advice`",
+            "this is neither a report nor first advice",
             place=file_name(path),
             hint="give a run's folder, a report.json or what `advisor advise --json` printed",
         )

@@ -10,6 +10,7 @@ from typing import Literal
 
 from advisor.choice import HOPELESS, choose, eligible, threshold
 from advisor.nature import Nature
+from advisor.needs import CONDITIONAL
 from advisor.prices import MONTHS, price_of, total_usd
 from advisor.prior import LEVEL, METHODS, Belief, expected
 from advisor.records import Candidate, Price, Reason, Verdict
@@ -105,7 +106,7 @@ def first_advice(spec: TaskSpec, nature: Nature, ground: Ground) -> FirstAdvice:
     options = [each.candidate for each in weighed]
     verdict, chosen = _chosen(options, spec)
     reasons = list(_reasons(chosen, options, weighed))
-    beside = list(_beside(spec, nature))
+    beside = [*_conditions(chosen, ground.cards), *_beside(spec, nature)]
     cited = {c for reason in (*reasons, *beside) for c in reason.evidence} | set(chosen.evidence)
     return FirstAdvice(
         verdict=verdict,
@@ -318,6 +319,16 @@ def _beside(spec: TaskSpec, nature: Nature) -> Iterator[Reason]:
             text="label at least a hundred examples, however it is solved: without them nobody"
             " knows whether it is good enough",
             evidence=("fifty-to-hundred-cases-are-enough",),
+        )
+
+
+def _conditions(chosen: Candidate, cards: Sequence[ModelCard]) -> Iterator[Reason]:
+    licence = next(card.licence for card in cards if card.name == chosen.rung)
+    if licence.lower() in CONDITIONAL:
+        yield Reason(
+            text=f"read the licence of {chosen.rung} ({licence}): it allows commercial use on"
+            " conditions",
+            evidence=(),
         )
 
 

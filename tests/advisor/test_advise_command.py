@@ -111,3 +111,13 @@ def test_every_question_is_a_field_and_has_a_default_among_its_choices() -> None
     for ask in ASKS:
         assert not ask.choices or ask.default in ask.choices
         assert ask.text.endswith("?")
+
+
+def test_what_it_rests_on_can_be_cited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_main(["advise", "--task-type", "qa", "--rows", "10", "--json"], monkeypatch)
+    advice = tmp_path / "advice.json"
+    advice.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert run_main(["knowledge", "cite", str(advice)], monkeypatch) == 0
+    assert "2405.00732" in capsys.readouterr().out
