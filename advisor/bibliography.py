@@ -63,14 +63,17 @@ def read_report(path: Path) -> dict[str, Any]:
         content = json.loads(data)
     except (ValueError, RecursionError):
         content = None
-    if not isinstance(content, dict) or not {"advice", "reasons"} & content.keys():
+    whole = isinstance(content, dict) and isinstance(content.get("advice"), dict)
+    first = isinstance(content, dict) and isinstance(content.get("reasons"), list)
+    if not (whole or first):
         raise UserError(
             "E-REPORT-CONTENT",
             "this is neither a report nor first advice",
             place=file_name(path),
             hint="give a run's folder, a report.json or what `advisor advise --json` printed",
         )
-    return content
+    found: dict[str, Any] = content
+    return found
 
 
 def claims_named(report: Mapping[str, Any], known: Iterable[str]) -> list[str]:

@@ -69,7 +69,7 @@ def test_a_report_is_read_from_its_folder_or_its_file(tmp_path: Path) -> None:
 def test_what_is_no_report_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / "advice.json"
     path.write_text(text)
-    with pytest.raises(UserError, match="no JSON with an `advice`") as raised:
+    with pytest.raises(UserError, match="neither a report nor first") as raised:
         read_report(path)
     assert raised.value.code == "E-REPORT-CONTENT"
 
