@@ -30,6 +30,8 @@ ALIKE_USD = 100.0
 hour of the people who would tune instead of prompt."""
 WORK = ("zero_shot", "few_shot", "steps", "vote", "rag", "lora", "lora_rag", "full")
 """Methods by the work that they take, the least first."""
+SMALLEST = 450_000_000
+"""Parameters of the smallest model behind the expectations: Qwen2 0.5B."""
 N_PROBES = 4
 OPEN = 0.05
 """Smallest chance of a cheaper option that is worth a probe."""
@@ -394,6 +396,9 @@ def _assumptions(spec: TaskSpec, nature: Nature, ground: Ground) -> Iterator[str
     )
     if spec.needs.max_latency_s is not None:
         yield "latency is not looked at: only a probe measures it"
+    small = [card.name for card in ground.cards if card.n_params < SMALLEST]
+    if small:
+        yield f"{', '.join(small)}: smaller than any model that the expectations were fitted to"
     yield "the published models are of 2023 and 2024; newer ones do more with fewer parameters"
 
 

@@ -111,7 +111,7 @@ def _seen(spec: TaskSpec, rows: Sequence[Example], n: int) -> dict[str, tuple[An
     ):
         count = max(1, round(statistics.fmean(map(len, texts)) / CHARACTERS_A_TOKEN))
         word = "inputs" if name == "tokens_in" else "outputs"
-        seen[name] = (count, f"{word} of about {count:,} tokens")
+        seen[name] = (count, f"{word} of about {count:,} token{'' if count == 1 else 's'}")
     if spec.data.documents is not None:
         seen["answers_from"] = ("documents", "`data.documents` is given")
     elif spec.task_type == "qa":

@@ -18,7 +18,7 @@ COMMANDS = (
     ("--help",),
     ("advise", "--help"),
     ("advise", "--task-type", "classification", "--rows", "1000"),
-    ("advise", "-t", "examples/ticket-routing/spec.yaml"),
+    ("advise", "-t", "examples/ticket-routing/spec.yaml", "--ladder", "qwen2.5"),
     ("knowledge", "--help"),
     ("knowledge", "show", "small-never-matches-large"),
     ("knowledge", "search", "small", "model", "tools"),

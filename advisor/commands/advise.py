@@ -162,8 +162,8 @@ def _cards(name: str | list[str]) -> list[Any]:
     """The model cards of a ladder, by its name or a list of Hub ids.
 
     Raises:
-        UserError: E-LADDER-UNKNOWN, no such ladder; E-LADDER-NO-CARD, nothing is known of any of
-            the models listed.
+        UserError: E-LADDER-UNKNOWN, no such ladder; E-LADDER-REHEARSAL, one of toy models;
+            E-LADDER-NO-CARD, nothing is known of any of the models listed.
     """
     from knowledge.errors import UserError
     from knowledge.load import ladder, model_cards
@@ -171,6 +171,13 @@ def _cards(name: str | list[str]) -> list[Any]:
     if name == "auto":
         return [card for card in model_cards().values() if card.family == FAMILY]
     if isinstance(name, str):
+        if ladder(name).rehearsal:
+            raise UserError(
+                "E-LADDER-REHEARSAL",
+                f"published results say nothing about the toy models of '{name}'",
+                place="ladder",
+                hint="name another with --ladder; `advisor probe` measures them in minutes",
+            )
         return [model_cards()[rung] for rung in ladder(name).models]
     wanted = {entry.split("@")[0] for entry in name}
     found = [c for c in model_cards().values() if c.location in wanted or c.name in wanted]

@@ -70,6 +70,7 @@ def test_evidence_grows_old(
         (["--task-type", "poetry"], "poetry"),
         (["--task-type", "code", "--gpu", "toaster"], "E-HARDWARE-UNKNOWN"),
         (["--task-type", "code", "--ladder", "none"], "E-LADDER-UNKNOWN"),
+        (["--task-type", "code", "--ladder", "pocket"], "E-LADDER-REHEARSAL"),
         (["--task-type", "code", "--today", "soon"], "is no date"),
         (["--task-type", "code", "--target", "2"], "--target"),
         (["-t", "nowhere.yaml"], "nowhere.yaml"),
