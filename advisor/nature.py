@@ -17,7 +17,8 @@ from knowledge.expectations import Kind
 from knowledge.records import TaskType
 from probes.record import Record
 from probes.records import Example
-from probes.task import TaskSpec
+from probes.split import train_share
+from probes.task import RETRIEVING, TaskSpec
 
 AnswersFrom = Literal["input", "documents", "memory"]
 HardPart = Literal["form", "facts", "steps", "constraints", "variety"]
@@ -44,7 +45,10 @@ HARD: dict[TaskType, HardPart] = {
 """What is hard where nobody says so; the form of the answer elsewhere."""
 CHARACTERS_A_TOKEN = 4
 LOOKED_AT = 500
-"""Rows that are looked at, the first ones."""
+"""Rows whose lengths are counted, the first ones."""
+SHOTS, PASSAGES, PASSAGE_TOKENS, STEP_TOKENS, VOTES = 8, 3, 150, 150, 5
+"""Examples and passages of a prompt, their tokens, tokens of written steps, samples of a vote: what
+is taken for granted before any probe, which counts tokens instead."""
 STANDS = 0.5
 """Share of outputs that stand in their input from which on answers are taken to come from it."""
 
@@ -58,7 +62,7 @@ class Nature(Record):
     hard_part: HardPart
     """What must be got right: form and habit, facts, several steps, hard constraints, variety."""
     n_rows: int = Field(ge=0)
-    """Examples with answers that could be trained on or shown."""
+    """Examples with answers that can be trained on or shown; those kept for testing left out."""
     n_labels: int | None = Field(default=None, ge=2)
     """Different labels; None where outputs are no labels."""
     tokens_in: int = Field(ge=1)
@@ -92,19 +96,23 @@ def look_at(spec: TaskSpec, spec_path: Path, **given: Any) -> Nature:
     from probes.data import read_examples
 
     examples, _ = read_examples(spec, spec_path)
-    seen = _seen(spec, examples[:LOOKED_AT], len(examples))
+    seen = _seen(spec, examples)
     told = {name: value for name, value in given.items() if value is not None}
     notes = tuple(note for name, (_, note) in seen.items() if name not in told)
     values = {name: value for name, (value, _) in seen.items()}
     return nature_of(spec.task_type, **{**values, **told, "looked_up": notes})
 
 
-def _seen(spec: TaskSpec, rows: Sequence[Example], n: int) -> dict[str, tuple[Any, str]]:
+def _seen(spec: TaskSpec, examples: Sequence[Example]) -> dict[str, tuple[Any, str]]:
     """Field -> (value, how it was found)."""
-    seen: dict[str, tuple[Any, str]] = {"n_rows": (n, f"{n:,} rows in `data.train`")}
+    n_train = round(train_share(test_file=spec.data.test is not None) * len(examples))
+    seen: dict[str, tuple[Any, str]] = {
+        "n_rows": (n_train, f"{len(examples):,} rows in `data.train`, {n_train:,} of them to learn")
+    }
     if spec.task_type == "classification":
-        n_labels = len({row.output.strip() for row in rows})
-        seen["n_labels"] = (max(2, n_labels), f"{n_labels} labels in the first {len(rows):,} rows")
+        n_labels = len({row.output.strip() for row in examples})
+        seen["n_labels"] = (max(2, n_labels), f"{n_labels:,} labels")
+    rows = examples[:LOOKED_AT]
     for name, texts in (
         ("tokens_in", [row.item.text for row in rows]),
         ("tokens_out", [row.output for row in rows]),
@@ -123,6 +131,19 @@ def _seen(spec: TaskSpec, rows: Sequence[Example], n: int) -> dict[str, tuple[An
         if place == "input":
             seen["hard_part"] = ("form", "the answers can be read off the input")
     return seen
+
+
+def request_tokens(method: str, nature: Nature) -> int:
+    """Tokens of one request, its answer included, as prices and memory take it."""
+    row = nature.tokens_in + nature.tokens_out
+    width = row
+    if method in ("few_shot", "steps", "vote", "rag"):
+        width += min(SHOTS, nature.n_rows) * row
+    if method in RETRIEVING:
+        width += PASSAGES * PASSAGE_TOKENS
+    if method in ("steps", "vote"):
+        width += STEP_TOKENS
+    return width
 
 
 def kind_of(nature: Nature, *, retrieves: bool) -> Kind:

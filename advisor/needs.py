@@ -42,9 +42,9 @@ def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str
     Latency counts only where the machine that measured is the one that would serve.
     """
     needs, method = spec.needs, run.cell.method
-    reasons = []
-    if needs.commercial and card is not None and card.licence.lower() in NON_COMMERCIAL:
-        reasons.append(f"its licence ({card.licence}) allows no commercial use")
+    reasons: list[str] = []
+    if card is not None:
+        reasons += filter(None, [forbidden_by_licence(card, spec)])
     outside = [s for s in spec.systems if s.name == run.cell.rung and not s.on_premises]
     if needs.on_premises and method == "existing" and outside:
         reasons.append("the data would leave the premises")
@@ -52,11 +52,23 @@ def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str
         reasons += _too_slow(run.latency, needs.max_latency_s)
     closed = "context" not in run.cell.params
     if needs.knowledge_changes in STALE and spec.data.documents and closed and method in TRAINED:
-        reasons.append(
-            f"facts that change {needs.knowledge_changes} would be trained into the weights;"
-            " the documents can be searched instead"
-        )
+        reasons.append(trained_in(spec))
     return reasons
+
+
+def forbidden_by_licence(card: ModelCard, spec: TaskSpec) -> str:
+    """Why the licence rules the model out; empty where it does not."""
+    if spec.needs.commercial and card.licence.lower() in NON_COMMERCIAL:
+        return f"its licence ({card.licence}) allows no commercial use"
+    return ""
+
+
+def trained_in(spec: TaskSpec) -> str:
+    """Why facts that change are not trained into weights, in words."""
+    return (
+        f"facts that change {spec.needs.knowledge_changes} would be trained into the weights;"
+        " the documents can be searched instead"
+    )
 
 
 def _too_slow(latency: Latency | None, limit_s: float) -> list[str]:

@@ -18,6 +18,7 @@ class Ask:
     choices: Mapping[str, str]
     """Value -> what it means, in plain words; empty for a number."""
     default: Any
+    """What Enter means; None where it depends on the task's type (`nature_of`)."""
     when: Callable[[Answers], bool] = lambda answers: True
     """Whether it is asked, by the answers so far."""
 
@@ -47,7 +48,7 @@ ASKS = (
             "documents": "with documents at hand",
             "memory": "only who knows the facts by heart",
         },
-        "input",
+        None,
         lambda answers: answers["task_type"] in ("qa", "generation", "reasoning", "code"),
     ),
     Ask(
@@ -60,7 +61,7 @@ ASKS = (
             "constraints": "a plan that must keep hard constraints",
             "variety": "each output must differ from the others",
         },
-        "form",
+        None,
         lambda answers: answers["task_type"] not in ("classification", "extraction"),
     ),
     Ask(

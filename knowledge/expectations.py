@@ -35,13 +35,18 @@ class Gain(Fact):
 class Level(Fact):
     """Quality of one kind of task: logit q = at_half + slope x ability, with its spread.
 
-    Untuned labels: of the share beyond guessing, (q - 1/k) / (1 - 1/k) with k labels. Ability is
-    that of the model where it was untuned, what its size lets one expect where it was tuned.
+    With `beyond_guessing`, quality is (q - 1/k) / (1 - 1/k) where there are k answers to choose
+    from. Tuned labels are taken as they are: tasks of many labels end as high as those of two.
+    Ability is that of the model where it was untuned, what its size lets one expect where it was
+    tuned.
     """
 
     kind: Kind
     arm: Literal["untuned", "tuned"]
     """Prompted without an example, or tuned on all the rows that its source had."""
+    beyond_guessing: bool
+    measure: str
+    """How the published tasks score: `accuracy`, `ROUGE`, …"""
     at_half: float
     """Mean over tasks for a model whose ability is 0, an MMLU of .5."""
     slope: float
@@ -98,7 +103,9 @@ class Expectations(Fact):
     levels: tuple[Level, ...]
     learnt: tuple[Learnt, ...]
     prompted_end: Gain
-    """Where many examples in the prompt end less where tuning ends, for labels."""
+    """Where the ten nearest of many examples end less where tuning ends, for labels."""
+    closed_book: Gain
+    """What is lost where the answers stand in documents that are not shown."""
     examples: Gain
     """Examples in the prompt against none, where no labels are asked for."""
     steps: Gain

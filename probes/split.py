@@ -18,6 +18,11 @@ _SHARES: dict[SplitName, float] = {"train": 0.60, "dev": 0.20, "test": 0.20}
 _SHARES_WITH_TEST_FILE: dict[SplitName, float] = {"train": 0.75, "dev": 0.25}
 
 
+def train_share(*, test_file: bool) -> float:
+    """Share of the rows of `data.train` that are trained on."""
+    return (_SHARES_WITH_TEST_FILE if test_file else _SHARES)["train"]
+
+
 def split_examples(
     examples: Sequence[Example],
     test_examples: Sequence[Example] | None,

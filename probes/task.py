@@ -26,6 +26,8 @@ ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63
 MethodName = Literal["zero_shot", "steps", "few_shot", "rag", "vote", "lora", "lora_rag", "full"]
 TRAINED: frozenset[MethodName] = frozenset({"lora", "lora_rag", "full"})
 """Methods that train: their figures come from repeats, whose weights are kept for the test."""
+RETRIEVING: frozenset[MethodName] = frozenset({"rag", "lora_rag"})
+"""Methods that put passages before the input."""
 
 
 class Columns(Record):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from advisor.first_advice import FirstAdvice, chance, percent
+from advisor.first_advice import FirstAdvice
+from advisor.first_words import chance, percent
 from advisor.prices import total_usd
 from advisor.records import Candidate, Reason
 
@@ -20,7 +21,7 @@ def advice_lines(advice: FirstAdvice, width: int, *, whole: bool = False) -> Ite
     yield from _told("Why", [_reason(reason) for reason in advice.reasons], width)
     yield from _told("Whatever is chosen", [_reason(reason) for reason in advice.beside], width)
     probes = [f"{step.option}: {step.why}" for step in advice.probes]
-    yield from _told("What would settle it, cheapest first", probes, width)
+    yield from _told("What would settle it, the least effort first", probes, width)
     yield from _told("What would change it", advice.what_would_change_it, width)
     yield ""
     yield from _table(advice, whole=whole)
@@ -63,14 +64,12 @@ def _table(advice: FirstAdvice, *, whole: bool) -> Iterator[str]:
             + (f"  out: {option.barred[0]}" if option.barred else "")
         )
     if len(shown) < len(options):
-        yield f"({len(options) - len(shown)} more, {_excluded(options)} of them excluded: --all)"
+        rest = [option for option in options if option not in shown]
+        out = sum(bool(option.barred) for option in rest)
+        yield f"({len(rest)} more, {out} of them excluded: --all)"
 
 
 def _likelier(options: Sequence[Candidate], chosen: str) -> list[Candidate]:
     within = [option for option in options if not option.barred]
     best = sorted(within, key=lambda option: -option.p_meets)[:N_OPTIONS]
     return [o for o in options if o in best or o.name == chosen]
-
-
-def _excluded(options: Sequence[Candidate]) -> int:
-    return sum(bool(option.barred) for option in options)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from advisor.commands.advise import _default
 from advisor.first_advice import FirstAdvice
+from advisor.nature import nature_of
 from advisor.questions import ASKS
+from knowledge.records import TaskType
 from tests.advisor.test_cli import run_main
 
 SpecMaker = Callable[..., Path]
@@ -60,7 +64,8 @@ def test_evidence_grows_old(
 ) -> None:
     run_main(["advise", "--task-type", "code", "--today", "2027-11-21", "--json"], monkeypatch)
     advice = json.loads(capsys.readouterr().out)
-    assert "looked at 365 days ago or later" in advice["evidence"]
+    assert "the oldest looked at 365 days ago" in advice["evidence"]
+    assert "due to be looked at again" in advice["evidence"]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +75,11 @@ def test_evidence_grows_old(
         (["--task-type", "poetry"], "poetry"),
         (["--task-type", "code", "--gpu", "toaster"], "E-HARDWARE-UNKNOWN"),
         (["--task-type", "code", "--ladder", "none"], "E-LADDER-UNKNOWN"),
-        (["--task-type", "code", "--ladder", "pocket"], "E-LADDER-REHEARSAL"),
-        (["--task-type", "code", "--today", "soon"], "is no date"),
-        (["--task-type", "code", "--target", "2"], "--target"),
+        (["--task-type", "code", "--today", "soon"], "is no day"),
+        (["--task-type", "code", "--target", "2"], "E-SPEC-VALUE"),
+        (["--task-type", "code", "--target", "nan"], "E-SPEC"),
+        (["--task-type", "code", "--rows", "9" * 400], "--rows"),
+        (["--task-type", "code", "--requests", "9" * 30], "--requests"),
         (["-t", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
@@ -110,8 +117,26 @@ def test_questions_are_asked_on_a_terminal(
 
 def test_every_question_is_a_field_and_has_a_default_among_its_choices() -> None:
     for ask in ASKS:
-        assert not ask.choices or ask.default in ask.choices
+        assert ask.default is None or not ask.choices or ask.default in ask.choices
         assert ask.text.endswith("?")
+
+
+def test_toy_models_are_left_for_real_ones_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_main(["advise", "--task-type", "code", "--ladder", "pocket"], monkeypatch)
+    out, err = capsys.readouterr()
+    assert "Qwen2.5" in out
+    assert "toy models of `pocket`" in err
+
+
+@pytest.mark.parametrize("task_type", get_args(TaskType))
+def test_enter_means_what_flags_would_take(task_type: str) -> None:
+    nature = nature_of(task_type)  # type: ignore[arg-type]
+    for ask in ASKS:
+        if ask.default is None:
+            assert _default(ask, {"task_type": task_type}) == getattr(nature, ask.field)
+            assert getattr(nature, ask.field) in ask.choices
 
 
 def test_what_it_rests_on_can_be_cited(
