@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from advisor.report.audit_html import audit_html
 from advisor.report.audit_text import audit_markdown
 from knowledge.errors import UserError
 from probes.audit.cleaned import refuse_existing, write_cleaned
+from probes.audit.mined import as_rows, pairs
 from probes.audit.reading import read_sheet
 from probes.audit.records import Audit
 from probes.audit.runner import Told
 from probes.audit.runner import audit as run_checks
 from probes.audit.sheet import Rung, Sheet
 from probes.cards import card_of
-from probes.durable import replace, user_errors
+from probes.durable import publish, replace, user_errors
 from probes.ladder import resolve_ladder
 from probes.machine import this_machine
 from probes.plan import token_counter
+from probes.sinks import file_name
 from probes.task import TaskSpec
+
+PAIRS = "pairs.jsonl"
 
 
 def sheet_of(spec: TaskSpec, spec_path: Path) -> Sheet:
@@ -31,9 +36,10 @@ def sheet_of(spec: TaskSpec, spec_path: Path) -> Sheet:
 
 
 def audited(
-    spec: TaskSpec, spec_path: Path, *, fix: bool, semantic: bool, told: Told
+    spec: TaskSpec, spec_path: Path, *, fix: bool, semantic: bool, out: Path | None, told: Told
 ) -> tuple[Audit, list[Path]]:
-    """The audit of a task, and the cleaned copies that were written for `fix`, with their logs.
+    """The audit of a task, and the files that were written: for `fix` the cleaned copies with their
+    logs, to `out` the pages, and the preference pairs that can be mined.
 
     Args:
         semantic: compare meanings too, which loads the embedding model.
@@ -44,9 +50,16 @@ def audited(
     """
     if fix:
         refuse_existing(spec, spec_path)
+    if out is not None and spec.systems and (out / PAIRS).exists():
+        raise _pairs_exist(out)
     sheet = sheet_of(spec, spec_path)
     record, found = run_checks(sheet, spec.name, told, ("meaning",) if semantic else ())
-    return record, write_cleaned(sheet, found, spec, spec_path) if fix else []
+    written = write_cleaned(sheet, found, spec, spec_path) if fix else []
+    if out is not None:
+        written += write_audit(out, record)
+        if any(each.kind == "mineable-pairs" and each.rows for each in found):
+            written.append(_write_pairs(out, sheet))
+    return record, written
 
 
 def _rungs(spec: TaskSpec, spec_path: Path) -> list[Rung]:
@@ -61,6 +74,25 @@ def _rungs(spec: TaskSpec, spec_path: Path) -> list[Rung]:
         for ref, card in zip(refs, cards, strict=True)
         if card is not None
     ]
+
+
+def _write_pairs(folder: Path, sheet: Sheet) -> Path:
+    """Write pairs.jsonl, where none is: it may have been read and mended since."""
+    rows = as_rows(pairs(sheet), sheet)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with user_errors(folder):
+        if not publish(folder / PAIRS, lines.encode("utf-8", "backslashreplace")):
+            raise _pairs_exist(folder)
+    return folder / PAIRS
+
+
+def _pairs_exist(folder: Path) -> UserError:
+    return UserError(
+        "E-AUDIT-EXISTS",
+        "pairs are there already, perhaps with work of yours in them",
+        place=file_name(folder / PAIRS),
+        hint="move or remove them, or name another folder",
+    )
 
 
 def write_audit(folder: Path, audit: Audit) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,9 @@ def read_answers(path: Path, known: KnownItems) -> Answers:
     of answers, `E-SYSTEM-LATENCY`, `E-SYSTEM-REPEAT` for two answers to one item.
     """
     table = read_table(path)
-    shape = _shape(table, known)
     by_item: dict[str, Answer] = {}
     sides: Counter[str] = Counter()
-    for row in table.rows:
-        try:
-            answer, items = _answer(row, shape, table), _items(row, shape, known)
-        except Fault as fault:
-            raise row_error("SHAPE", table, [row.number], str(fault)) from None
+    for answer, items in _matched(table, known):
         sides[known.side[items[0]] if items else ""] += 1
         for item_id in items:
             if known.side[item_id] == "train":
@@ -104,10 +99,33 @@ def read_answers(path: Path, known: KnownItems) -> Answers:
             first = by_item.setdefault(item_id, answer)
             if first.text.strip() != answer.text.strip():
                 what, hint = "different answers to one input", "keep the answers of one run"
-                raise _fault("REPEAT", table, [first.row, row.number], what, hint)
+                raise _fault("REPEAT", table, [first.row, answer.row], what, hint)
     counts = {f"matched_{name}": sides[name] for name in ("train", "dev", "test")}
     counts = {"rows": len(table.rows), **counts, "unmatched": sides[""]}
     return Answers(digest=digest(path), by_item=by_item, counts=counts)
+
+
+def answers_to_train(path: Path, known: KnownItems) -> dict[str, list[Answer]]:
+    """What a system said to each item of train, where it may have been asked more than once.
+
+    Raises UserError as `read_answers` does, but for different answers to one item.
+    """
+    found: dict[str, list[Answer]] = defaultdict(list)
+    for answer, items in _matched(read_table(path), known):
+        for item_id in items:
+            if known.side[item_id] == "train":
+                found[item_id].append(answer)
+    return found
+
+
+def _matched(table: Table, known: KnownItems) -> Iterator[tuple[Answer, Sequence[str]]]:
+    """Each row's answer, and the ids of the items that it belongs to."""
+    shape = _shape(table, known)
+    for row in table.rows:
+        try:
+            yield _answer(row, shape, table), _items(row, shape, known)
+        except Fault as fault:
+            raise row_error("SHAPE", table, [row.number], str(fault)) from None
 
 
 def _shape(table: Table, known: KnownItems) -> _Shape:

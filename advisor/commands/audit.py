@@ -15,7 +15,9 @@ from advisor.commands.options import data_options
 @click.command()
 @data_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Write audit.json, .md and .html to this folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write audit.json, .md and .html to this folder, and the pairs that can be mined.",
 )
 @click.option(
     "--semantic", is_flag=True, help="Look for rows alike in meaning too (`llm-advisor[embed]`)."
@@ -36,23 +38,23 @@ def audit(
 
     Without --out and --fix nothing is written.
     """
-    from advisor.audit import audited, write_audit
+    from advisor.audit import audited
     from advisor.report.audit_text import audit_lines, to_act_on
     from advisor.task import Flags
     from probes.sinks import file_name, terminal
     from probes.spec import read_spec
 
     spec = Flags(**flags).applied(read_spec(task))
-    record, copies = audited(spec, task, fix=fix, semantic=semantic, told=_told)
+    record, written = audited(spec, task, fix=fix, semantic=semantic, out=out, told=_told)
     _told("")
     if as_json:
         click.echo(record.model_dump_json(indent=2))
     else:
         width = get_terminal_size().columns if sys.stdout.isatty() else 0
         click.echo(terminal("\n".join(audit_lines(record, width))))
-    if fix and not copies:
+    if fix and not any(".cleaned" in path.suffixes for path in written):
         click.echo("nothing that --fix could mend", err=True)
-    for path in [*copies, *(write_audit(out, record) if out is not None else ())]:
+    for path in written:
         click.echo(f"wrote {file_name(path)}", err=True)
     return int(strict and bool(to_act_on(record)))
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from knowledge.errors import UserError
+from probes.answer_files import KnownItems, answers_to_train, known_items
 from probes.audit.records import FileName
-from probes.audit.sheet import Entry, Rung, Sheet
-from probes.data import normalised
+from probes.audit.sheet import Answered, Entry, Rung, Sheet
+from probes.data import normalised, read_examples
 from probes.documents import read_documents
 from probes.records import SplitName, Turn
 from probes.rows import Row
 from probes.scoring import default_metric
 from probes.shapes import Shape, shape_of, turns_and_output
 from probes.spec import resolve
-from probes.split import side_of
+from probes.split import side_of, split_examples
 from probes.tables import Table, read_table
-from probes.task import TaskSpec
+from probes.task import SystemSpec, TaskSpec
 from probes.turns import Fault, answer_of, conversation, ids_of, text_of
 
 
@@ -43,7 +45,38 @@ def read_sheet(spec: TaskSpec, spec_path: Path, rungs: Sequence[Rung] = ()) -> S
         target=spec.target,
         passages=read_documents(spec, spec_path),
         rungs=rungs,
+        systems=_answered(spec, spec_path, entries),
     )
+
+
+def _answered(spec: TaskSpec, spec_path: Path, entries: Sequence[Entry]) -> tuple[Answered, ...]:
+    """What the systems in use said to the rows that a probe would train on, found as a probe finds
+    what they said to the others."""
+    if not spec.systems:
+        return ()
+    try:
+        splits = split_examples(*read_examples(spec, spec_path))
+    except UserError:
+        fault = "a probe would refuse the data"
+        return tuple(Answered(system.name, {}, fault) for system in spec.systems)
+    rows = {entry.row: at for at, entry in enumerate(entries) if entry.file == "train"}
+    positions = {example.item.id: rows[example.row] for example in splits.train}
+    known = known_items(spec, spec_path, splits)
+    return tuple(_said(system, spec_path, known, positions) for system in spec.systems)
+
+
+def _said(
+    system: SystemSpec, spec_path: Path, known: KnownItems, positions: Mapping[str, int]
+) -> Answered:
+    try:
+        by_item = answers_to_train(resolve(system.predictions, spec_path), known)
+    except UserError as error:
+        return Answered(system.name, {}, error.what)
+    said = {
+        positions[item_id]: tuple(dict.fromkeys(answer.text for answer in answers))
+        for item_id, answers in by_item.items()
+    }
+    return Answered(system.name, said)
 
 
 def _entries(table: Table, shape: Shape, spec: TaskSpec, name: FileName) -> Iterator[Entry]:

@@ -19,6 +19,7 @@ CHECKS: dict[str, str] = {
     "outputs": "probes.audit.output_shapes:check",
     "chat": "probes.audit.chat:check",
     "pairs": "probes.audit.preference:check",
+    "pairs to be mined": "probes.audit.mined:check",
     "safety": "probes.audit.safety:check",
     "coverage": "probes.audit.coverage:check",
     "amount": "probes.audit.amount:check",

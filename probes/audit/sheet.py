@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -53,6 +53,17 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a system in use has said to train rows."""
+
+    name: str
+    answers: Mapping[int, Sequence[str]]
+    """By position of the row in the sheet."""
+    fault: str = ""
+    """Why they could not be read, in a clause; '' where they were."""
+
+
+@dataclass(frozen=True)
 class Sheet:
     """All rows with what is asked of them."""
 
@@ -62,6 +73,7 @@ class Sheet:
     instruction: str = ""
     passages: Sequence[Passage] = ()
     rungs: Sequence[Rung] = ()
+    systems: Sequence[Answered] = ()
     target: float = 0.9
     """Quality that is good enough, on the metric's scale from 0 to 1."""
 
