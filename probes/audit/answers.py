@@ -16,8 +16,11 @@ from probes.records import Estimate
 from probes.retrieval import words
 
 SAMPLED = 5_000
+"""Rows looked at for leaks, for speed; our choice."""
 SAMPLED_QUESTIONS = 1_000
+"""Answers sought in the documents, for speed; our choice."""
 MIN_ROWS = 30
+"""As many as a probe needs."""
 EXTRACTIVE = 0.2
 """From this share of copied outputs on, the task is at least partly one of extraction."""
 _DETERMINES = 0.98
@@ -27,8 +30,11 @@ _COVERS = 0.5
 _VALUES_PER_LABEL = 1.25
 """Words that go with a label are many to each, a label in other words is one."""
 _ROWS_PER_VALUE = 3
+"""Fewer rows with a value go with one label by chance; our choice."""
 _MIN_CHARS = 2
+"""A single letter stands in most texts."""
 _VALUE_CHARS = 60
+"""More is a sentence, no value; our choice."""
 _FIELD = re.compile(r"([^\W\d_][\w-]{0,30})\s*[:=]\s*([^\n;,|}]{1,60})")
 _WORD = re.compile(r"\S+")
 _ENDS_NAMES = {"\0first": "first", "\0last": "last"}

@@ -14,6 +14,7 @@ from probes.data import normalised
 from probes.estimates import wilson
 
 MOST_ROWS = 50_000
+"""Rows compared but for fillers, for speed; our choice."""
 MANY_ANSWERS = ("generation", "summarization", "synthetic-data")
 """Tasks in which one input may well have several right outputs."""
 FIX = (

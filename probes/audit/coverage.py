@@ -16,12 +16,14 @@ FEW_SHOTS = 10
 BALANCED = 0.6
 """Effective labels over labels, below which the data count as unbalanced."""
 MIN_ROWS = 30
+"""As many as a probe needs."""
 DOMINATES = 0.3
 """Share of one output among free texts, from which it is worth saying."""
 MANY_OUTPUTS = 20
 """Fewer different outputs are choices, of which one may well be frequent."""
 _ENOUGH_SHOTS = 50
 _ERROR_AT_ENOUGH = 0.1
+"""Where the learning curve of a rare label is taken to begin: rows and error; our choice."""
 _SHOWN = 8
 
 

@@ -15,7 +15,9 @@ from probes.audit.sheet import Sheet
 from probes.sinks import one_line
 
 SAMPLED = 10_000
+"""Rows whose wording is compared, for speed; our choice."""
 MIN_ROWS = 50
+"""Fewer can have no 50 frames."""
 LEVELS = (0.02, 0.1)
 """A word of more than this share of the rows belongs to the wording, others fill it. At the second
 level frequent names and colours are filling too."""
@@ -29,8 +31,10 @@ COVERED = 0.8
 """Share of the rows that must have a frame with words, for few frames to be told."""
 _CANDIDATES = 5
 _CANDIDATE_SHARE = 0.01
+"""Frames that are counted again with gaps, which is slow: how many, of what share; our choice."""
 _READ_CHARS = 400
 _GAP = 6
+"""Words that may fill one gap; our choice."""
 _PARTS = re.compile(r"[^\W\d_]+|\d[\d.,]*|[^\w\s]")
 
 

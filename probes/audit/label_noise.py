@@ -11,6 +11,7 @@ from probes.audit.shown import shown
 from probes.records import Estimate, Json
 
 MOST_ROWS = 20_000
+"""Rows that the noise is estimated on, for speed; our choice."""
 FEW = 0.01
 """A share of wrong labels that is not worth a finding, and within reach of chance."""
 MANY = 0.15

@@ -15,6 +15,7 @@ from probes.audit.shown import shown
 _EACH = 5
 """Rows that a value must have on average for outputs to count as a closed set."""
 _NEAR = 3
+"""A spelling is nearly as common as the commonest with a third of its rows; our choice."""
 _JOINED = re.compile(r"(?<=\w)[_\s-]+(?=\w)")
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORT = 4

@@ -11,6 +11,7 @@ from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 
 SAMPLED = 20_000
+"""Rows that show whether the whole is worth reading; our choice."""
 MIN_TOLD = 30
 MIN_TOLD_SHARE = 0.1
 """Where fewer rows show a language, they are names and codes, and the guesses chance."""

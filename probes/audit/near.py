@@ -33,6 +33,7 @@ MAX_CHARS = 20_000
 TEMPLATE_SHARE = 0.5
 """What stands in more than this share of the texts is their template, and is left out."""
 MIN_TEMPLATE_TEXTS = 20
+"""Fewer texts show no template; our choice."""
 NEIGHBOURS = 16
 """How many of those that share a rare member a text is compared with."""
 MAX_CANDIDATES = 32_000_000
@@ -42,6 +43,7 @@ BLOCK = 20_000
 
 _COUNT_BITS = 16
 _SHARED = 2
+"""Rarest members in common before two texts are compared (Wang, Li & Feng 2012)."""
 _TABLE_BITS = 24
 
 Ints = NDArray[np.int64]

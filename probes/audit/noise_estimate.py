@@ -29,6 +29,7 @@ from probes.audit.records import NotChecked
 from probes.records import Estimate
 
 MIN_ROWS, MIN_PER_LABEL = 100, 5
+"""Fewer leave an interval that says nothing, or a label out of a fold; our choice."""
 _NEAR = 1.92
 """Half the 95 % quantile of chi-squared with one degree of freedom: fits whose log-likelihood is
 that close to the best cannot be told from it (Wilks 1938)."""

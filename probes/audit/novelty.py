@@ -15,11 +15,14 @@ from probes.retrieval import words
 
 ASKS_FOR_FACTS = ("qa",)
 MIN_TEST_ROWS = 20
+"""Fewer say nothing of a share; our choice."""
 SAMPLED = 20_000
+"""Rows compared, for speed; our choice."""
 FEW_ANSWERS = 0.5
 """Where more test outputs stand in their own input, reading gives them: nothing to memorise."""
 _RARE_SHARE = 0.02
 _RARE_ROWS = 5
+"""A word in more rows than either of both names no one thing; our choice."""
 
 
 def check(sheet: Sheet) -> Iterator[Found]:

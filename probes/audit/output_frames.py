@@ -10,8 +10,11 @@ Frame = tuple[str, str]
 """Where the words or marks stand (`before`, `after`, `around`), and what they are."""
 
 _SAMPLE = 20_000
+"""Outputs that frames are learnt from, for speed; our choice."""
 _LONGEST = 300
+"""Characters of an output that may be a short answer in a frame; our choice."""
 _SHORT = 8
+"""Words up to which an output is short; our choice."""
 _LEAST_MARKS, _LEAST_WORDS = (3, 0.003), (8, 0.01)
 """Rows and share from which a mark, or words, are no chance."""
 _MARK_BEFORE = re.compile(

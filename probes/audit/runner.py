@@ -39,6 +39,7 @@ OPTIONAL: dict[str, str] = {"meaning": "probes.audit.semantic:check"}
 FIRST = ("easy-baseline", "label-noise-unknown")
 """Information that bears on what should be tried at all."""
 N_SHOWN = 10
+"""Rows named in a report."""
 
 Check = Callable[[Sheet], Iterator[Found]]
 Told = Callable[[str], None]

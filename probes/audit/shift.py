@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 MIN_ROWS = 30
+"""Fewer rows of a side show no shares; our choice."""
 MOVED = 0.03
 """Total variation beyond what chance gives, below which the shift does not matter."""
 RARELY = 0.001
+"""Chance of a false alarm; our choice, since a shift of labels is told as a fault."""
 _DRAWS = 2_000
 _SHOWN = 8
 Measured = tuple[float, float, float]
