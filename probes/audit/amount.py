@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from probes.audit.costs import EXPONENTS, many, percent
 from probes.audit.records import Effect, Found, NotChecked
@@ -13,11 +13,15 @@ from probes.records import Json
 from probes.stats import items_needed, minimum_detectable_difference, wilson
 
 SHOTS = 10
+"""Train rows for each label; our choice, as are the 10 of rare-labels."""
 MIN_LABELLED = 100
 """Where tuned models overtake prompted ones on average (2402.12819: about 100 labels)."""
 MIN_TEXTS = 200
 """The same with the variance between runs counted (+100 to 200 % there); our choice for texts."""
 WANTED = 0.05
+"""Difference between two models that a test should show; our choice."""
+_ABOVE_TARGET = 0.1
+"""How much more error than at the target too few rows are taken to leave; our choice."""
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -32,37 +36,26 @@ def _few(sheet: Sheet) -> Iterator[Found]:
     rows = list(sheet.by_side("train"))
     labels = {sheet.entries[at].output.strip() for at in rows} if sheet.labelled else set()
     needed = max(MIN_LABELLED, SHOTS * len(labels)) if labels else MIN_TEXTS
-    if not rows:
+    n = _different(sheet, rows, needed)
+    if not rows or n >= needed:
         return
-    # A copy teaches nothing that its first does not; no further than needed are read.
-    different: set[tuple[str, str]] = set()
-    for at in rows:
-        row = sheet.entries[at]
-        different.add((normalised(row.text), normalised(row.output)))
-        if len(different) >= needed:
-            return
-    n = len(different)
     noun = "train row" if n == len(rows) else "different train row"
     of_all = "" if n == len(rows) else f" among {len(rows):,}"
-    error = 1 - sheet.target + 0.1
-    gains = [round(100 * error * (1 - (needed / n) ** -b), 1) for b in EXPONENTS]
-    why = (
-        f"{many(len(labels), 'label')} at {SHOTS} each, and {MIN_LABELLED} at least"
-        if labels
-        else ""
-    )
+    each = f" ({many(len(labels), 'label')} at {SHOTS} each, and {MIN_LABELLED} at least)"
+    error = 1 - sheet.target + _ABOVE_TARGET
+    low, middle, high = _gains(error, needed / n)
     yield Found(
         kind="few-examples",
-        text=f"There {'is' if n == 1 else 'are'} {many(n, noun)}{of_all}, where about "
-        f"{needed:,} are the least for tuning to be worth trying" + (f" ({why})." if why else "."),
+        text=f"There {'is' if n == 1 else 'are'} {many(n, noun)}{of_all}, where about {needed:,}"
+        f" are the least for tuning to be worth trying{each if labels else ''}.",
         rows=rows,
         of=len(sheet.usable),
         fix=f"Label {many(needed - n, f'more {noun}')} before tuning; until then prefer "
         "prompts with examples, or retrieval.",
         effect=Effect(
-            points=gains[1],
-            low=gains[0],
-            high=gains[2],
+            points=middle,
+            low=low,
+            high=high,
             on="model",
             basis=f"error falls as n^-b, b from .1 to .6, from {percent(error)} at today's "
             f"{many(n, 'row')}: a prior from published curves, not measured on these data",
@@ -72,12 +65,26 @@ def _few(sheet: Sheet) -> Iterator[Found]:
             "different_rows": n,
             "needed": needed,
             "labels": len(labels),
-            "gain_at": {
-                str(factor * n): [round(100 * error * (1 - factor**-b), 1) for b in EXPONENTS]
-                for factor in (2, 4, 8)
-            },
+            "gain_at": {str(factor * n): _gains(error, factor) for factor in (2, 4, 8)},
         },
     )
+
+
+def _different(sheet: Sheet, rows: Sequence[int], enough: int) -> int:
+    """How many rows differ, read no further than to `enough`: a copy teaches nothing that its
+    first does not."""
+    found: set[tuple[str, str]] = set()
+    for at in rows:
+        row = sheet.entries[at]
+        found.add((normalised(row.text), normalised(row.output)))
+        if len(found) >= enough:
+            break
+    return len(found)
+
+
+def _gains(error: float, factor: float) -> list[float]:
+    """Points gained by so many times the rows, by the exponents of the learning curve."""
+    return [round(100 * error * (1 - factor**-b), 1) for b in EXPONENTS]
 
 
 def _small(sheet: Sheet) -> Iterator[Found]:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have, listed, rarest_first
+from probes.audit.costs import HARDLY, UNFELT, UNMEASURED, counted, have, listed, rarest_first
+from probes.audit.kinds import Kind
 from probes.audit.records import NO_EFFECT, Found, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.audit.too_long import too_long
@@ -39,7 +40,45 @@ _LAST = (
 )
 """Marks that only end a text."""
 _MOSTLY = 0.8
+"""Share of the system prompts from which one is the usual one; our choice."""
 _CHUNK = 64
+"""Rows looked at together first: most hold no mark."""
+
+
+TOKENS = Kind(
+    name="template-tokens",
+    says="{have} marks of a chat template inside the text",
+    fix="Take them out and give the turns as messages: each model's own template is put around them"
+    " when it is asked and trained.",
+    on="model",
+    basis=UNFELT,
+    factors=HARDLY,
+)
+NO_SYSTEM = Kind(
+    name="missing-system-prompt",
+    says="{have} no system prompt, the others have one",
+    fix="Give every row the system prompt that will be used live, or none.",
+    on="model",
+    basis=UNMEASURED,
+    factors=(0.1, 0.0, 0.5),
+)
+OTHER_SYSTEM = Kind(
+    name="system-prompts",
+    says="{have} another system prompt than most",
+    fix="Give every row the system prompt that will be used live.",
+    on="model",
+    basis=UNMEASURED,
+    factors=(0.1, 0.0, 0.5),
+)
+ORDER = Kind(
+    name="role-order",
+    says="{have} turns out of order",
+    fix="Let user and assistant take turns, the user first, after at most one system turn; join"
+    " turns of one speaker.",
+    on="model",
+    basis="some templates refuse it; not measured",
+    factors=(0.3, 0, 1),
+)
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -70,25 +109,14 @@ def _template_tokens(sheet: Sheet) -> Iterator[Found]:
             clean = _without_end_marks(row.output)
             if clean != row.output and clean.strip() and not tokens_in(clean):
                 outputs[at] = clean
-    if not rows:
-        return
-    n, of = len(rows), len(sheet.entries)
     rows.sort(key=lambda at: not tokens_in(sheet.entries[at].output))
-    yield Found(
-        kind="template-tokens",
-        text=f"{counted(n, of)} {have(n)} marks of a chat template inside the text: "
-        f"{listed(counts, 4)}.",
-        rows=rows,
-        of=of,
-        fix="Take them out and give the turns as messages: each model's own template is put around"
-        " them when it is asked and trained.",
-        effect=by_share(n, of, "model", UNFELT, HARDLY),
-        remedy=Remedy(outputs=outputs) if outputs else None,
-        details={
-            "tokens": dict(counts.most_common(30)),
-            "places": dict(places),
-        },
-    )  # fmt: skip
+    yield from TOKENS.found(
+        rows,
+        len(sheet.entries),
+        f": {listed(counts, 4)}.",
+        Remedy.writing(outputs),
+        {"tokens": dict(counts.most_common(30)), "places": dict(places)},
+    )
 
 
 def tokens_in(text: str) -> list[str]:
@@ -131,29 +159,14 @@ def _system_prompts(sheet: Sheet) -> Iterator[Found]:
         return
     of, given = len(systems), len(systems) - missing
     most, n_most = counts.most_common(1)[0]
-    if 0 < missing < of / 2:
-        yield Found(
-            kind="missing-system-prompt",
-            text=f"{counted(missing, of)} {have(missing)} no system prompt, the others have one.",
-            rows=[at for at, system in systems.items() if not system],
-            of=of,
-            fix="Give every row the system prompt that will be used live, or none.",
-            effect=by_share(missing, of, "model", "rule of thumb, not measured", (0.1, 0.0, 0.5)),
-        )
+    if missing < of / 2:
+        yield from NO_SYSTEM.found([at for at, system in systems.items() if not system], of)
     others = given - n_most
     if others and n_most >= _MOSTLY * given:
         rows = [at for at, system in systems.items() if system and system != most]
         rows.sort(key=lambda at: counts[systems[at]])
-        yield Found(
-            kind="system-prompts",
-            text=f"{counted(others, of)} {have(others)} another system prompt than most"
-            f" ({len(counts):,} different ones).",
-            rows=rows,
-            of=of,
-            fix="Give every row the system prompt that will be used live.",
-            effect=by_share(others, of, "model", "rule of thumb, not measured", (0.1, 0.0, 0.5)),
-            details={"different": len(counts), "rows of the usual one": n_most},
-        )  # fmt: skip
+        sizes = {"different": len(counts), "rows of the usual one": n_most}
+        yield from OTHER_SYSTEM.found(rows, of, f" ({len(counts):,} different ones).", None, sizes)
 
 
 def _system(row: Entry) -> str:
@@ -174,19 +187,8 @@ def _role_order(sheet: Sheet) -> Iterator[Found]:
         if sum(turn.role == "assistant" for turn in row.turns) > 1:
             several.append(at)
     of = sum(not row.fault for row in sheet.entries)
-    if wrong:
-        rows, sizes = rarest_first(wrong), {why: len(held) for why, held in wrong.items()}
-        n = len(rows)
-        yield Found(
-            kind="role-order",
-            text=f"{counted(n, of)} {have(n)} turns out of order: {listed(sizes)}.",
-            rows=rows,
-            of=of,
-            fix="Let user and assistant take turns, the user first, after at most one system turn;"
-            " join turns of one speaker.",
-            effect=by_share(n, of, "model", "some templates refuse it; not measured", (0.3, 0, 1)),
-            details=sizes,
-        )
+    sizes = {why: len(held) for why, held in wrong.items()}
+    yield from ORDER.found(rarest_first(wrong), of, f": {listed(sizes)}.", None, sizes)
     if several:
         n = len(several)
         yield Found(

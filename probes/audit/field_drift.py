@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from probes.audit.costs import by_share, counted, have, rarest_first
+from probes.audit.costs import rarest_first
+from probes.audit.kinds import Kind
 from probes.audit.records import Found
 from probes.audit.shown import private, shown
 
@@ -14,8 +15,9 @@ Signature = tuple[tuple[str, str], ...]
 """Fields with their types, sorted."""
 
 _ALWAYS = 0.9
-"""Share of rows from which a field, a set of fields or a type is the rule."""
+"""Share of rows from which a field, a set of fields or a type is the rule; our choice."""
 _RARE = 0.1
+"""And below which a field is an exception."""
 _TYPES: dict[type, str] = {
     bool: "truth value",
     int: "number",
@@ -26,6 +28,22 @@ _TYPES: dict[type, str] = {
     type(None): "null",
 }
 _BASIS = "a reference of another shape counts as partly wrong; not measured"
+FIELDS = Kind(
+    name="mixed-fields",
+    says="{have} other fields than the rest",
+    fix="Give all outputs the same names of fields; write null where there is no value.",
+    on="figure",
+    basis=_BASIS,
+    factors=(0.6, 0.2, 1.2),
+)
+TYPES = Kind(
+    name="mixed-types",
+    says="{have} a value of another type than most",
+    fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
+    on="figure",
+    basis=_BASIS,
+    factors=(0.3, 0.0, 1.0),
+)
 
 
 def signature(value: Mapping[str, Any], depth: int = 2) -> Signature:
@@ -74,14 +92,10 @@ def _fields(
     missing = Counter(name for each in odd for name in core - {name for name, _ in each})
     extra = Counter(name for each in odd for name, _ in each if name in rare)
     places = rarest_first({each: rows[each] for each in odd})
-    yield Found(
-        kind="mixed-fields",
-        text=f"{counted(len(places), of)} {have(len(places))} other fields than the rest"
+    yield from FIELDS.found(
+        places,
+        of,
         f"{_named(' without', missing)}{_named(' with', extra)}.",
-        rows=places,
-        of=of,
-        fix="Give all outputs the same names of fields; write null where there is no value.",
-        effect=by_share(len(places), of, "figure", _BASIS, (0.6, 0.2, 1.2)),
         details={
             "usual": [_shown(name) for name in sorted(usual)[:30]],
             "missing": _listed(missing),
@@ -128,19 +142,11 @@ def _types(
     ]
     if not odd:
         return
-    places = rarest_first({each: rows[each] for each in odd})
     fields = sorted(usual)[:20]
-    first = f"'{_shown(fields[0])}' is usually a {usual[fields[0]]}"
-    yield Found(
-        kind="mixed-types",
-        text=f"{counted(len(places), of)} {have(len(places))} a value of another type than most"
-        f" ({first}).",
-        rows=places,
-        of=of,
-        fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
-        effect=by_share(len(places), of, "figure", _BASIS, (0.3, 0.0, 1.0)),
-        details={"types": {_shown(name): dict(kinds[name]) for name in fields}},
-    )
+    first = f" ('{_shown(fields[0])}' is usually a {usual[fields[0]]})."
+    places = rarest_first({each: rows[each] for each in odd})
+    types = {"types": {_shown(name): dict(kinds[name]) for name in fields}}
+    yield from TYPES.found(places, of, first, details=types)
 
 
 def _named(before: str, names: Counter[str]) -> str:

@@ -32,20 +32,36 @@ if TYPE_CHECKING:
 
 SAMPLED_LABELS = 5_000
 SAMPLED_TEXTS = 2_000
+"""Rows that are compared, for speed; our choice."""
 MIN_ROWS = 60
+"""Twelve a fold: of fewer nothing can be said for sure; our choice."""
 MIN_PER_LABEL = 2
+"""A label that comes once is in no other fold."""
 NO_AGREEMENT = 0.15
 """With an upper bound of kappa, or of a gain, below this, nothing worth having was found."""
 _SURE = 3.0
 """Standard errors: of rows without any relation, 1 in 400 looks related by chance."""
 _LEVEL = 0.997
+"""The same for an interval."""
 _NAMED_SHARE = 0.9
+"""Share of the inputs that must name their label; our choice."""
 _BRING = (
     "Choose a method that brings what the words of the inputs lack: documents, worked steps or a "
     "tool; if the inputs should suffice, check that outputs stand in the right rows."
 )
+_MIXED_UP = "belong to the same rows (a column sorted or shifted on its own?)"
+_NOT_LEARNT = Effect(
+    points=40,
+    low=0,
+    high=80,
+    on="model",
+    basis="an output that does not depend on the input cannot be learned; outputs that reword"
+    " everything can look the same",
+)
 _WORDS_COMPARED = 100
+"""Of each output, so that long ones cost no more; our choice."""
 _SHORT_WORDS = 5
+"""Median below which outputs have too few words to share; our choice."""
 _BEYOND = ("reasoning", "generation", "synthetic-data")
 """Where outputs of fewer words may follow from the input though no cheap reading sees how."""
 
@@ -115,24 +131,28 @@ def _not_learnable(sheet: Sheet, rows: Sequence[int], figures: dict[str, Estimat
     )
     if _named(sheet, rows):
         text += " The inputs name the labels, so that order and meaning may decide."
-        return Found("beyond-input", text, rows, len(rows), _BRING, figures=figures)
-    return Found(
-        kind="not-learnable",
-        text=text,
-        rows=rows,
-        of=len(rows),
-        fix="Check that inputs and labels belong to the same rows (a column sorted or shifted on "
-        "its own?); label 50 rows again by hand and compare before a model is trained.",
-        effect=Effect(
-            points=round(0.8 * lost, 1),
-            low=0,
-            high=round(100 * (1 - majority), 1),
-            on="model",
-            basis="labels that do not depend on the input allow no more than the most frequent "
-            "one; labels set by word order or by knowledge can look the same to cheap models",
-        ),
-        figures=figures,
+        return _beyond(text, rows, figures)
+    effect = Effect(
+        points=round(0.8 * lost, 1),
+        low=0,
+        high=round(100 * (1 - majority), 1),
+        on="model",
+        basis="labels that do not depend on the input allow no more than the most frequent "
+        "one; labels set by word order or by knowledge can look the same to cheap models",
     )
+    then = "label 50 rows again by hand and compare"
+    return _unrelated(text, rows, figures, effect, f"inputs and labels {_MIXED_UP}; {then}")
+
+
+def _beyond(text: str, rows: Sequence[int], figures: dict[str, Estimate]) -> Found:
+    return Found("beyond-input", text, rows, len(rows), _BRING, figures=figures)
+
+
+def _unrelated(
+    text: str, rows: Sequence[int], figures: dict[str, Estimate], effect: Effect, what: str
+) -> Found:
+    fix = f"Check that {what} before a model is trained."
+    return Found("not-learnable", text, rows, len(rows), fix, effect, figures=figures)
 
 
 def _compared(
@@ -267,24 +287,10 @@ def _relation(
     if not unrelated:
         return Found("neighbours", text, [], len(rows), "Nothing to do.", figures=figures)
     if unsure:
-        return Found("beyond-input", text, rows, len(rows), _BRING, figures=figures)
-    return Found(
-        kind="not-learnable",
-        text=f"Outputs look independent of their inputs. {text}",
-        rows=rows,
-        of=len(rows),
-        fix="Check that inputs and outputs belong to the same rows (a column sorted or shifted on "
-        "its own?); read 20 rows before a model is trained.",
-        effect=Effect(
-            points=40,
-            low=0,
-            high=80,
-            on="model",
-            basis="an output that does not depend on the input cannot be learned; outputs that "
-            "reword everything can look the same",
-        ),
-        figures=figures,
-    )
+        return _beyond(text, rows, figures)
+    text = f"Outputs look independent of their inputs. {text}"
+    what = f"inputs and outputs {_MIXED_UP}; read 20 rows"
+    return _unrelated(text, rows, figures, _NOT_LEARNT, what)
 
 
 def _compared_words(text: str) -> list[str]:

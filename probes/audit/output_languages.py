@@ -6,7 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import FOLLOWS, by_share, counted, listed, rarest_first
+from probes.audit.costs import FOLLOWS, listed, rarest_first
+from probes.audit.kinds import Kind
 from probes.audit.language_guess import language_of
 from probes.audit.records import Found
 from probes.audit.sheet import Sheet
@@ -35,11 +36,25 @@ _WORDS = {
 _SETS = {name: frozenset(held.split()) for name, held in _WORDS.items()}
 _ALL = frozenset().union(*_SETS.values())
 _MOSTLY = 0.6
+"""Share of the outputs from which a language is that of most; our choice."""
 _WORDS_NEEDED = 6
+"""Fewer words hold too few of the commonest to tell; our choice."""
 _LEAST = 20
+"""Fewer outputs have no language of most; our choice."""
 _CLEARLY, _PAIRS, _LEAST_AGAINST = 0.8, 30, (5, 0.003)
 """Share of the answers to one language that must be in one, rows that show both languages, and rows
 and share from which a departure is no wrong guess."""
+
+
+LANGUAGES = Kind(
+    name="output-languages",
+    says="answer in another language or script than the rest, and their input gives no reason for"
+    " it",
+    fix="Translate these outputs, or say in the instruction which language is wanted.",
+    on="figure",
+    basis=FOLLOWS,
+    factors=(0.8, 0.2, 1.2),
+)
 
 
 def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
@@ -51,8 +66,14 @@ def languages(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     for at, name in _unlike_others(sheet, texts).items():
         if at not in known:
             odd.setdefault(name, []).append(at)
-    if odd:
-        yield _found(odd, len(texts), usual)
+    sizes = {name: len(held) for name, held in odd.items()}
+    rest = f"; most are {usual}" if usual else ""
+    yield from LANGUAGES.found(
+        rarest_first(odd),
+        len(texts),
+        f": {listed(sizes)}{rest}.",
+        details={"languages": sizes, "usual": usual},
+    )
 
 
 def _unlike_most(sheet: Sheet, texts: Sequence[int]) -> tuple[dict[str, list[int]], str]:
@@ -142,18 +163,3 @@ def _natural(name: str, most: str, text: str) -> bool:
         return script(text[:2000]) == name
     of_input = language(text[:2000])
     return of_input == name or (not most and not of_input)
-
-
-def _found(odd: dict[str, list[int]], of: int, most: str) -> Found:
-    rows, sizes = rarest_first(odd), {name: len(held) for name, held in odd.items()}
-    rest = f"; most are {most}" if most else ""
-    return Found(
-        kind="output-languages",
-        text=f"{counted(len(rows), of)} answer in another language or script than the rest, and"
-        f" their input gives no reason for it: {listed(sizes)}{rest}.",
-        rows=rows,
-        of=of,
-        fix="Translate these outputs, or say in the instruction which language is wanted.",
-        effect=by_share(len(rows), of, "figure", FOLLOWS, (0.8, 0.2, 1.2)),
-        details={"languages": sizes, "usual": most},
-    )

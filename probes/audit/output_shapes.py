@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from probes.audit.costs import FOLLOWS, by_share, counted, have
+from probes.audit.costs import FOLLOWS, by_share, counted
 from probes.audit.field_drift import Signature, drift, signature
+from probes.audit.kinds import Kind
 from probes.audit.label_spellings import variants
 from probes.audit.output_forms import (
     FENCED,
@@ -36,6 +37,15 @@ _FREE = ("generation", "summarization", "synthetic-data")
 _LEAST = 20
 """Fewer outputs show no convention."""
 _MOSTLY = 0.9
+"""Share from which outputs are of one sort, so that the others depart from it; our choice."""
+PADDED = Kind(
+    name="padded-outputs",
+    says="{have} spaces or line ends around the output",
+    fix="Strip the outputs.",
+    on="model",
+    basis="one more token to learn; rule of thumb",
+    factors=(0.05, 0, 0.3),
+)
 
 
 @dataclass(frozen=True)
@@ -181,19 +191,7 @@ def _padded(sheet: Sheet) -> Iterator[Found]:
         text = sheet.entries[at].output
         if text[0].isspace() or text[-1].isspace():
             outputs[at] = text.strip()
-    if outputs:
-        n, of = len(outputs), len(sheet.usable)
-        yield Found(
-            kind="padded-outputs",
-            text=f"{counted(n, of)} {have(n)} spaces or line ends around the output.",
-            rows=list(outputs),
-            of=of,
-            fix="Strip the outputs.",
-            effect=by_share(
-                n, of, "model", "one more token to learn; rule of thumb", (0.05, 0, 0.3)
-            ),
-            remedy=Remedy(outputs=outputs),
-        )
+    yield from PADDED.found(list(outputs), len(sheet.usable), remedy=Remedy.writing(outputs))
 
 
 # ---------------------------------------------------------------- parts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from probes.audit.costs import FOLLOWS, by_share, counted, have, listed, rarest_first
+from probes.audit.costs import FOLLOWS, listed, rarest_first
+from probes.audit.kinds import Kind
 from probes.audit.label_spellings import case_tells, folded
 from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
@@ -17,6 +18,16 @@ _USUAL = 0.4
 """From this share on a wrapper is the form of the task, and its absence the exception."""
 _FREE = ("generation", "summarization", "synthetic-data", "code")
 _MARKS = ("quotes", "bold", "\\boxed{…}")
+
+
+WRAPPED = Kind(
+    name="wrapped-outputs",
+    says="{have} words or marks around the answer that most have not",
+    fix="Leave the answer alone in every row, unless these are answers of their own.",
+    on="figure",
+    basis=FOLLOWS,
+    factors=(0.9, 0.3, 1.3),
+)
 
 
 def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
@@ -43,19 +54,15 @@ def wrapped(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
         if sheet.labelled or not case_tells(_without_article(inner), label):
             outputs[at] = label
     n, of = sum(map(len, groups.values())), len(texts)
-    if not n or n > _USUAL * of:
+    if n > _USUAL * of:
         return
     sizes = {name: len(rows) for name, rows in groups.items()}
-    yield Found(
-        kind="wrapped-outputs",
-        text=f"{counted(n, of)} {have(n)} words or marks around the answer that most have not:"
-        f" {listed(sizes)}.",
-        rows=rarest_first(groups),
-        of=of,
-        fix="Leave the answer alone in every row, unless these are answers of their own.",
-        effect=by_share(n, of, "figure", FOLLOWS, (0.9, 0.3, 1.3)),
-        remedy=Remedy(outputs=outputs) if outputs else None,
-        details={"wrappers": sizes},
+    yield from WRAPPED.found(
+        rarest_first(groups),
+        of,
+        f": {listed(sizes)}.",
+        Remedy.writing(outputs),
+        {"wrappers": sizes},
     )
 
 

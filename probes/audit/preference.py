@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from probes.audit.costs import by_share, counted, have, percent
+from probes.audit.costs import percent
+from probes.audit.kinds import Kind
 from probes.audit.records import NO_EFFECT, Effect, Found, NotChecked, Remedy
 from probes.audit.sheet import Entry, Sheet
 from probes.estimates import wilson
@@ -15,9 +16,41 @@ from probes.records import Estimate
 _FIRST = re.compile(r"[^\W_]+")
 _FORM = re.compile(r"[\W_]+")
 _LEAST = 30
+"""Pairs that differ in length, of which a share can be told; our choice."""
 _BALANCED = (0.35, 0.65)
+"""Shares that call for nothing: length alone is then right in two of three at most; our choice."""
 _CLEARLY = 1.1
 """A text counts as longer from 10 % on."""
+
+
+EQUAL = Kind(
+    name="equal-pairs",
+    says="{have} the same answer chosen and rejected",
+    fix="Drop these pairs: nothing can be learnt from them.",
+    on="model",
+    basis="they only add noise",
+    factors=(0.1, 0.0, 0.3),
+    noun="pair",
+)
+FORM_ONLY = Kind(
+    name="form-only-pairs",
+    says="differ in spaces, case, punctuation or markup alone",
+    fix="Drop these pairs, unless form is what the model is to learn.",
+    on="model",
+    basis="they teach form, not content",
+    factors=(0.1, 0.0, 0.5),
+    noun="pair",
+)
+CONTRADICTING = Kind(
+    name="contradicting-pairs",
+    says="{have} an answer that is chosen in one row and rejected in another of the same input",
+    fix="Decide which of the two is better, or drop both rows.",
+    on="model",
+    basis="one of both rows is wrong at least where the order is not a ranking of three; not"
+    " measured",
+    factors=(0.5, 0.0, 1.0),
+    noun="pair",
+)
 
 
 def check(sheet: Sheet) -> Iterator[Found]:
@@ -28,28 +61,15 @@ def check(sheet: Sheet) -> Iterator[Found]:
     equal = [at for at in pairs if _same(sheet.entries[at])]
     known = set(equal)
     rest = [at for at in pairs if at not in known]
-    yield from _equal(equal, len(pairs))
-    yield from _form_only([at for at in rest if _form_alone(sheet.entries[at])], len(pairs))
+    yield from EQUAL.found(equal, len(pairs), remedy=Remedy(drop=equal))
+    form_only = [at for at in rest if _form_alone(sheet.entries[at])]
+    yield from FORM_ONLY.found(form_only, len(pairs))
     yield from _contradicting(sheet, rest)
     yield from _length_bias(sheet, rest)
 
 
 def _same(row: Entry) -> bool:
     return row.output.strip() == (row.rejected or "").strip()
-
-
-def _equal(rows: list[int], of: int) -> Iterator[Found]:
-    if rows:
-        n = len(rows)
-        yield Found(
-            kind="equal-pairs",
-            text=f"{counted(n, of, 'pair')} {have(n)} the same answer chosen and rejected.",
-            rows=rows,
-            of=of,
-            fix="Drop these pairs: nothing can be learnt from them.",
-            effect=by_share(n, of, "model", "they only add noise", (0.1, 0.0, 0.3)),
-            remedy=Remedy(drop=rows),
-        )
 
 
 def _form_alone(row: Entry) -> bool:
@@ -61,19 +81,6 @@ def _form_alone(row: Entry) -> bool:
     if abs(len(chosen) - len(rejected)) > 0.5 * max(len(chosen), len(rejected)):
         return False
     return _FORM.sub("", chosen).casefold() == _FORM.sub("", rejected).casefold()
-
-
-def _form_only(rows: list[int], of: int) -> Iterator[Found]:
-    if rows:
-        n = len(rows)
-        yield Found(
-            kind="form-only-pairs",
-            text=f"{counted(n, of, 'pair')} differ in spaces, case, punctuation or markup alone.",
-            rows=rows,
-            of=of,
-            fix="Drop these pairs, unless form is what the model is to learn.",
-            effect=by_share(n, of, "model", "they teach form, not content", (0.1, 0.0, 0.5)),
-        )
 
 
 def _contradicting(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
@@ -88,21 +95,8 @@ def _contradicting(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
         if (sheet.entries[at].text, sheet.entries[at].output.strip()) in both
         or (sheet.entries[at].text, (sheet.entries[at].rejected or "").strip()) in both
     ]
-    if rows:
-        n, of = len(rows), len(pairs)
-        rows.sort(key=lambda at: (sheet.entries[at].text, at))
-        yield Found(
-            kind="contradicting-pairs",
-            text=f"{counted(n, of, 'pair')} {have(n)} an answer that is chosen in one row and"
-            " rejected in another of the same input.",
-            rows=rows,
-            of=of,
-            fix="Decide which of the two is better, or drop both rows.",
-            effect=by_share(
-                n, of, "model", "one of both rows is wrong at least where the order is not a"
-                " ranking of three; not measured", (0.5, 0.0, 1.0)
-            ),
-        )  # fmt: skip
+    rows.sort(key=lambda at: (sheet.entries[at].text, at))
+    yield from CONTRADICTING.found(rows, len(pairs))
 
 
 def _length_bias(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:

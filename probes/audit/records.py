@@ -40,6 +40,11 @@ class Remedy:
     outputs: Mapping[int, str] = field(default_factory=dict)
     """New outputs by position."""
 
+    @classmethod
+    def writing(cls, outputs: Mapping[int, str]) -> Remedy | None:
+        """These outputs, where there are any."""
+        return cls(outputs=outputs) if outputs else None
+
 
 @dataclass(frozen=True)
 class Found:

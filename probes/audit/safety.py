@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from probes.audit.costs import HARDLY, UNFELT, by_share, counted, have, listed
+from probes.audit.costs import HARDLY, UNFELT, UNMEASURED, counted, have, listed
+from probes.audit.kinds import Kind
 from probes.audit.odd_characters import (
     entities,
     hidden,
@@ -29,6 +30,31 @@ from probes.audit.sheet import Entry, Sheet
 _CHUNK = 64
 """Rows looked at together first: most hold none of what is sought."""
 _PEOPLE = "the harm is to people, not to the score; rule of thumb, not measured"
+HIDDEN = Kind(
+    name="hidden-characters",
+    says="{have} characters that nobody sees",
+    fix="Remove them; in inputs only if the live inputs will not have them either.",
+    on="model",
+    basis=UNFELT,
+    factors=HARDLY,
+)
+MOJIBAKE = Kind(
+    name="mojibake",
+    says="{have} letters that were decoded wrongly or lost",
+    fix="Export the data again as UTF-8; lost letters need the source.",
+    on="model",
+    basis=UNMEASURED,
+    factors=(0.3, 0.0, 1.0),
+)
+HTML = Kind(
+    name="html-remnants",
+    says="{have} remnants of HTML",
+    fix="Take the text out of the markup before the data are written, unless the live inputs come"
+    " with it.",
+    on="model",
+    basis=UNMEASURED,
+    factors=(0.2, 0.0, 1.0),
+)
 Patterns = Callable[[str], Mapping[str, int]]
 
 
@@ -144,20 +170,14 @@ def _hidden(sheet: Sheet) -> Iterator[Found]:
             clean = unhidden(row.output)
             if found[1] and not found[0] and clean.strip():
                 outputs[at] = clean
-    if not rows:
-        return
-    n, of = len(rows), len(sheet.entries)
     rows.sort(key=lambda at: at not in outputs)
-    yield Found(
-        kind="hidden-characters",
-        text=f"{counted(n, of)} {have(n)} characters that nobody sees: {listed(counts)}.",
-        rows=rows,
-        of=of,
-        fix="Remove them; in inputs only if the live inputs will not have them either.",
-        effect=by_share(n, of, "model", UNFELT, HARDLY),
-        remedy=Remedy(outputs=outputs) if outputs else None,
-        details={"counts": dict(counts), "in outputs only": len(outputs)},
-    )  # fmt: skip
+    yield from HIDDEN.found(
+        rows,
+        len(sheet.entries),
+        f": {listed(counts)}.",
+        Remedy.writing(outputs),
+        {"counts": dict(counts), "in outputs only": len(outputs)},
+    )
 
 
 def _misdecoded(sheet: Sheet) -> Iterator[Found]:
@@ -172,19 +192,10 @@ def _misdecoded(sheet: Sheet) -> Iterator[Found]:
             again = redecoded(row.output) if wrong else None
             if again is not None:
                 outputs[at] = again
-    if not rows:
-        return
-    n, of = len(rows), len(sheet.entries)
     rows.sort(key=lambda at: not misdecoded(sheet.entries[at].output))
-    yield Found(
-        kind="mojibake",
-        text=f"{counted(n, of)} {have(n)} letters that were decoded wrongly or lost.",
-        rows=rows,
-        of=of,
-        fix="Export the data again as UTF-8; lost letters need the source.",
-        effect=by_share(n, of, "model", "rule of thumb, not measured", (0.3, 0.0, 1.0)),
-        remedy=Remedy(outputs=outputs) if outputs else None,
-        details={"outputs that read back as UTF-8": len(outputs)},
+    again_as_utf8 = {"outputs that read back as UTF-8": len(outputs)}
+    yield from MOJIBAKE.found(
+        rows, len(sheet.entries), remedy=Remedy.writing(outputs), details=again_as_utf8
     )
 
 
@@ -202,16 +213,5 @@ def _html(sheet: Sheet) -> Iterator[Found]:
     if sheet.task_type == "code":
         return
     rows = with_entities + (with_tags if len(with_tags) < of / 2 else [])
-    if not rows:
-        return
-    n = len(rows)
-    yield Found(
-        kind="html-remnants",
-        text=f"{counted(n, of)} {have(n)} remnants of HTML, {len(with_entities):,} entities.",
-        rows=rows,
-        of=of,
-        fix="Take the text out of the markup before the data are written,"
-        " unless the live inputs come with it.",
-        effect=by_share(n, of, "model", "rule of thumb, not measured", (0.2, 0.0, 1.0)),
-        details={"entities": len(with_entities), "tags": len(with_tags)},
-    )
+    sizes = {"entities": len(with_entities), "tags": len(with_tags)}
+    yield from HTML.found(rows, of, f", {len(with_entities):,} entities.", details=sizes)
