@@ -102,6 +102,11 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _WORDS_OF = re.compile(r"[^\W\d_]+")
 
 
+def frequent_words(language: str) -> frozenset[str]:
+    """Its most frequent words; none of a language that is not listed."""
+    return frozenset(_WORDS.get(language, "").split())
+
+
 def language_of(text: str) -> str | None:
     """A language, a script where it is not Latin, or None where the text does not say.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from probes.audit.costs import FOLLOWS, listed, rarest_first
 from probes.audit.kinds import Kind
-from probes.audit.language_guess import language_of
+from probes.audit.language_guess import frequent_words, language_of
 from probes.audit.records import Found
 from probes.audit.sheet import Sheet
 
@@ -23,18 +23,6 @@ _SCRIPTS = {
     "Chinese or Japanese": "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff",
 }
 _OTHER = re.compile("|".join(f"([{held}])" for held in _SCRIPTS.values()))
-# the commonest words that few other languages share
-_WORDS = {
-    "English": "the and of to is that with for was are this have not you it from",
-    "German": "der die und das ist nicht ein eine mit den von zu auf für sich dem ich",
-    "French": "le les et des est une dans pour que qui pas sur avec vous du au je",
-    "Spanish": "el los las y es una por con para del que su se como más pero",
-    "Italian": "il gli di che è una per con non sono della nel più questo anche",
-    "Portuguese": "os as e do da em um uma não com para é dos mais seu",
-    "Dutch": "het een van en is dat niet op te zijn voor met aan de ik",
-}
-_SETS = {name: frozenset(held.split()) for name, held in _WORDS.items()}
-_ALL = frozenset().union(*_SETS.values())
 _MOSTLY = 0.6
 """Share of the outputs from which a language is that of most; our choice."""
 _WORDS_NEEDED = 6
@@ -82,11 +70,11 @@ def _unlike_most(sheet: Sheet, texts: Sequence[int]) -> tuple[dict[str, list[int
     sampled = texts[:: 1 + len(texts) // 500]
     usual = _usual([sheet.entries[at].output for at in sampled], 0.5)
     expected = usual or _usual([sheet.entries[at].text[:2000] for at in sampled], 0.2)
-    common = _SETS.get(usual, frozenset())
+    common = frequent_words(usual)
     for at in texts:
         output = sheet.entries[at].output
         name = "" if output.isascii() else script(output)
-        if not name and len(output) > 24 and len(common.intersection(output.split())) < 2:
+        if not name and len(output) > 24 and len(common.intersection(output.split())) < 3:
             name = language(output)
         groups[name or usual].append(at)
     most = max(groups, key=lambda name: len(groups[name]))
@@ -97,7 +85,11 @@ def _unlike_most(sheet: Sheet, texts: Sequence[int]) -> tuple[dict[str, list[int
         for name, rows in groups.items()
         if name not in (most, expected, "")
     }
-    return {name: rows for name, rows in odd.items() if rows}, most
+    # Where no language is that of most, a title in another one is no fault.
+    few = 1 if most else _least(len(texts))
+    return {
+        name: rows for name, rows in odd.items() if len(rows) >= (1 if name in _SCRIPTS else few)
+    }, most
 
 
 def _unlike_others(sheet: Sheet, texts: Sequence[int]) -> dict[int, str]:
@@ -121,8 +113,12 @@ def _unlike_others(sheet: Sheet, texts: Sequence[int]) -> dict[int, str]:
         if n >= _CLEARLY * counts.total():
             usual[asked] = name
     odd = {at: said for at, (asked, said) in pairs.items() if said != usual.get(asked, said)}
+    return odd if len(odd) >= _least(len(pairs)) else {}
+
+
+def _least(of: int) -> float:
     least, share = _LEAST_AGAINST
-    return odd if len(odd) >= max(least, share * len(pairs)) else {}
+    return max(least, share * of)
 
 
 def _usual(texts: Sequence[str], share: float) -> str:
@@ -145,16 +141,8 @@ def script(text: str) -> str:
 
 
 def language(text: str) -> str:
-    """The language of `text` by its commonest words; '' where it is short or in doubt."""
-    if text.count(" ") < _WORDS_NEEDED - 1:
-        return ""
-    words = set(text.lower().split())
-    if len(_ALL & words) < 3:
-        return ""
-    counts = {name: len(held & words) for name, held in _SETS.items()}
-    first, second = sorted(counts, key=lambda name: -counts[name])[:2]
-    sure = counts[first] >= max(3, 0.12 * len(words)) and counts[first] >= 2 * counts[second]
-    return first if sure else ""
+    """The language of `text` as its words show it; '' where it is short or in doubt."""
+    return (text.count(" ") >= _WORDS_NEEDED - 1 and language_of(text)) or ""
 
 
 def _natural(name: str, most: str, text: str) -> bool:

@@ -236,3 +236,19 @@ def test_frames_that_nobody_listed_are_learnt_but_compound_labels_stay() -> None
     assert found[0].remedy is None
     found, _ = planted(labels(400), lambda o: f"urgent_{o}", "classification", "accuracy")
     assert not found
+
+
+def test_a_few_outputs_in_another_language_than_most() -> None:
+    outputs = [f"The card {WORDS[at % 8]} was sent to the new address {at}" for at in range(60)]
+    outputs[7] = outputs[30] = "nie mogę znaleźć mojej karty i chciałbym dostać nową"
+    (found,) = check(sheet([("x", o) for o in outputs], "generation", "rouge_l"))
+    assert found.kind == "output-languages" and sorted(found.rows) == [7, 30]
+    assert found.details == {"languages": {"Polish": 2}, "usual": "English"}
+
+
+def test_a_title_in_another_language_is_no_fault_among_names() -> None:
+    outputs = [f"{WORDS[at % 8]} {at}" for at in range(60)]
+    outputs[7] = "Ein neues Lied wir heben an und das ist gut"
+    asked = "Who wrote the song that was sung in the town?"
+    kinds = [each.kind for each in check(sheet([(asked, o) for o in outputs], "qa", "token_f1"))]
+    assert "output-languages" not in kinds
