@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import fsum
 from typing import TYPE_CHECKING
 
 from probes.audit.baselines import OutOfFold, out_of_fold
@@ -64,7 +65,8 @@ def _features(sheet: Sheet, rows: Sequence[int]) -> dict[str, Floats]:
     found = [words(sheet.entries[at].text[:_READ_CHARS]) for at in rows]
     frequency = Counter(word for each in found for word in set(each))
     weight = {word: float(np.log(len(rows) / n)) for word, n in frequency.items()}
-    rarity = [sum(weight[word] for word in set(each)) / max(1, len(set(each))) for each in found]
+    # Summed exactly: a set has another order in each process, and equal rows must stay equal.
+    rarity = [fsum(weight[word] for word in set(each)) / max(1, len(set(each))) for each in found]
     return {
         "words": np.asarray([len(each) for each in found], dtype=np.float64),
         "rarity": np.asarray(rarity, dtype=np.float64),
