@@ -57,10 +57,10 @@ def check(sheet: Sheet) -> Iterator[Found]:
 
 def _copied(sheet: Sheet) -> Iterator[Found]:
     rows = sheet.usable
-    copied = [at for at in rows if _stands(sheet.entries[at].output, sheet.entries[at].text)]
+    copied = [at for at in rows if stands(sheet.entries[at].output, sheet.entries[at].text)]
     other = partners(len(rows))
     by_chance = [
-        float(_stands(sheet.entries[rows[i]].output, sheet.entries[rows[other[i]]].text))
+        float(stands(sheet.entries[rows[i]].output, sheet.entries[rows[other[i]]].text))
         for i in range(0, len(rows), max(1, len(rows) // SAMPLED))
     ]
     chance, share = estimate_mean(by_chance), share_of(len(copied), len(rows))
@@ -79,7 +79,7 @@ def _copied(sheet: Sheet) -> Iterator[Found]:
     )
 
 
-def _stands(part: str, whole: str) -> bool:
+def stands(part: str, whole: str) -> bool:
     """As whole words, whatever the case."""
     wanted, folded = part.strip().casefold(), whole.casefold()
     at = folded.find(wanted) if len(wanted) >= _MIN_CHARS else -1

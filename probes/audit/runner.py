@@ -17,6 +17,7 @@ CHECKS: dict[str, str] = {
     "contradictions": "probes.audit.contradictions:check",
     "label noise": "probes.audit.label_noise:check",
     "outputs": "probes.audit.output_shapes:check",
+    "placeholders": "probes.audit.placeholders:check",
     "chat": "probes.audit.chat:check",
     "pairs": "probes.audit.preference:check",
     "pairs to be mined": "probes.audit.mined:check",
@@ -29,6 +30,8 @@ CHECKS: dict[str, str] = {
     "difficulty": "probes.audit.difficulty:check",
     "label shift": "probes.audit.shift:check",
     "answers": "probes.audit.answers:check",
+    "slipped rows": "probes.audit.slipped:check",
+    "cut texts": "probes.audit.cut_texts:check",
     "novelty": "probes.audit.novelty:check",
     "learnability": "probes.audit.learnability:check",
 }

@@ -252,3 +252,31 @@ def test_a_title_in_another_language_is_no_fault_among_names() -> None:
     asked = "Who wrote the song that was sung in the town?"
     kinds = [each.kind for each in check(sheet([(asked, o) for o in outputs], "qa", "token_f1"))]
     assert "output-languages" not in kinds
+
+
+def test_all_fields_under_other_names() -> None:
+    old = [json.dumps({"customer": f"n{at}", "qty": at}) for at in range(40)]
+    new = [json.dumps({"name": f"n{at}", "count": at}) for at in range(60)]
+    (found,) = check(sheet([("x", o) for o in old + new], "extraction", "json_fields"))
+    assert found.kind == "mixed-fields" and sorted(found.rows) == list(range(40))
+    kinds = [json.dumps({"kind": "a", "size": at, "age": at}) for at in range(40)]
+    others = [json.dumps({"kind": "b", "name": "n", "count": at}) for at in range(60)]
+    assert not list(check(sheet([("x", o) for o in kinds + others], "extraction", "json_fields")))
+
+
+def test_quotes_around_numbers_cost_little_where_they_are_read_alike() -> None:
+    def cost(odd: object) -> float:
+        outputs = [json.dumps({"n": odd if at < 20 else str(at)}) for at in range(100)]
+        (found,) = check(sheet([("x", o) for o in outputs], "extraction", "json_fields"))
+        assert found.kind == "mixed-types"
+        return found.effect.points
+
+    assert cost(3) < 2 < cost([3])
+
+
+def test_spellings_cost_less_where_the_metric_reads_them_as_one() -> None:
+    outputs = [WORDS[at % 8].title() if at < 30 else WORDS[at % 8] for at in range(160)]
+    (one,) = check(sheet([("x", o) for o in outputs], "qa", "exact_match"))
+    (two,) = check(sheet([("x", o) for o in outputs], "classification", "accuracy"))
+    assert one.kind == two.kind == "label-variants"
+    assert one.effect.points < two.effect.points / 3 + 0.1
