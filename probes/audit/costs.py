@@ -22,7 +22,10 @@ FOLLOWS = (
 )
 """Basis of the effect of a minority's form."""
 HARDLY = (0.02, 0.0, 0.3)
-UNFELT = "LoRA on a pocket task lost nothing at 40 % of the rows (results/pocket/dirty_data.md)"
+UNFELT = (
+    "LoRA on two pocket tasks lost less than a point at 40 % of the rows"
+    " (results/pocket/dirty_data.md)"
+)
 """Factors and basis of what a tuned model does not mind."""
 UNMEASURED = "rule of thumb, not measured"
 EXPONENTS = (0.1, 0.3, 0.6)

@@ -89,8 +89,8 @@ def _effect(rate: Estimate) -> Effect:
         high=100 * rate.high,
         on="figure",
         basis="accuracy that a model which is always right loses when it is scored against these"
-        " labels; training suffers besides: LoRA on a pocket task lost 6 points with 20 % wrong"
-        " labels and 32 with 40 % (results/pocket/dirty_data.md)",
+        " labels; training suffers besides: LoRA on three pocket tasks lost 1 to 11 points"
+        " with 20 % wrong labels and 17 to 32 with 40 % (results/pocket/dirty_data.md)",
     )
 
 

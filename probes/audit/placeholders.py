@@ -25,8 +25,8 @@ PLACEHOLDERS = Kind(
     fix="Answer these rows or leave them out, unless that is what is wanted where the input holds"
     " no answer; then say so in the instruction.",
     on="figure",
-    basis="LoRA on two pocket tasks lost 8 and 17 points with such outputs in a fifth of the rows,"
-    " and the figure 21 and 25 (results/pocket/dirty_data.md); in half of all data they are taken"
+    basis="LoRA on two pocket tasks lost 10 and 14 points with such outputs in a fifth of the rows,"
+    " and the figure 26 and 25 (results/pocket/dirty_data.md); in half of all data they are taken"
     " to be right",
     factors=(0.6, 0.0, 1.3),
 )

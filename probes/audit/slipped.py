@@ -25,7 +25,7 @@ SLIPPED = Kind(
     says="{have}",
     fix="Find where the column slips, move it back, and read the rows around it.",
     on="figure",
-    basis="LoRA on two pocket tasks lost 1 and 7 points with a fifth of the outputs one row off,"
+    basis="LoRA on two pocket tasks lost 1 and 6 points with a fifth of the outputs one row off,"
     " and the figure 21 and 25 (results/pocket/dirty_data.md)",
     factors=(1.1, 0.8, 1.5),
 )
