@@ -42,8 +42,8 @@ def check(sheet: Sheet) -> Iterator[Found]:
         raise NotChecked("the data have pairs")
     if not sheet.systems:
         raise NotChecked(
-            "no system in use is named that could give the wrong answers; rows that contradict each"
-            " other are no pairs, since nothing says which is better"
+            "no system in use is named whose wrong answers could be rejected; contradictions are no"
+            " pairs, since nothing says which output is better"
         )
     read = [system for system in sheet.systems if system.answers]
     if not read:
