@@ -106,13 +106,47 @@ class Machine(Fact):
     """A device that can be rented or owned: its ceilings and its price."""
 
     name: str
+    """A slug that stays: `rtx-4090`, `a100-80gb` (SXM), `apple-m3-max`."""
+    kind: Literal["cuda", "mps", "cpu"] = "cuda"
+    """What PyTorch calls it; AMD's cards are `cuda` too."""
+    aliases: tuple[str, ...] = ()
+    """Other names, as drivers and people write them, without the vendor. Where several machines
+    share one (`A100`), the memory decides or the user is asked."""
     memory_bytes: int = Field(gt=0)
+    """As sold, 10^9 bytes to the GB of a card; of an Apple chip the largest that is sold."""
+    reported_bytes: int | None = Field(default=None, gt=0)
+    """What the driver counts as total, where that was looked up; less than sold on cards that keep
+    error-correcting codes there, else up to 7 % more."""
+    bandwidth_bytes_per_s: int | None = Field(default=None, gt=0)
+    """Peak of its memory."""
     tflops: float = Field(gt=0)
-    """Dense bf16 peak with fp32 accumulation (fp32 for a CPU), in 10^12 operations a second."""
+    """Dense bf16 peak with fp32 accumulation (fp16 without bf16, fp32 for a CPU), in 10^12
+    operations a second."""
+    fp32_tflops: float | None = Field(default=None, gt=0)
+    """Peak in fp32 without tensor cores, in 10^12 operations a second."""
+    bf16: bool = True
+    """False where there are no bf16 units: fp16 or fp32 is used there."""
+    tdp_watts: int | None = Field(default=None, gt=0)
+    year: int | None = None
+    """Of its launch."""
     usd_per_hour: float | None = None
-    """On demand; the date is that of `price`."""
+    """The date is that of `price`; None where none was found, or nobody rents it."""
+    price_kind: Literal["on-demand", "community", "marketplace", "serverless", "median", "spot"] | (
+        None
+    ) = None
+    """How it is rented at that price: on demand from a cloud, from a cloud's community of hosts, on
+    a marketplace, by the second without a server, at the median over clouds, or interruptible; None
+    where there is no price or it was not told."""
+    price_note: str = ""
+    """Other prices, and doubts of this one."""
     price: Source | None = None
     evidence: Source
+    """Of the ceilings: what was confirmed, what is from general knowledge."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Memory that the driver counts, as near as is known."""
+        return self.reported_bytes or self.memory_bytes
 
 
 class Speed(Fact):

@@ -12,6 +12,7 @@ CORE = (
     "knowledge.cost",
     "knowledge.errors",
     "knowledge.load",
+    "knowledge.machine_names",
     "knowledge.memory",
     "knowledge.records",
     "probes.answer_files",
