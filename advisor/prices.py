@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date
 
 from advisor.records import Price
 from knowledge.cost import SERVING_UTILISATION, serving_usd_per_month, training_flops, usd
 from knowledge.errors import UserError
-from knowledge.load import machines
-from knowledge.records import Machine, ModelCard
+from knowledge.machine_names import machine_named
+from knowledge.records import Machine, ModelCard, Source
 from probes.records import Measurement
 from probes.task import SystemSpec, TaskSpec
 
 REFERENCE_MACHINE = "l4"
 """Prices are for this card unless the spec names another."""
+OWN_PRICE = "as the spec says"
 MONTHS = 12
 """Training is paid once; serving is added up over so many months to order options by price."""
 
@@ -54,9 +56,18 @@ def price_of(
             card.n_params, tokens_per_request, spec.needs.requests_per_month, machine
         ),
         machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
-        f" ({machine.price.checked if machine.price else 'no price'}),"
+        f" ({_price_basis(machine)}),"
         f" {SERVING_UTILISATION:.0%} of peak",
     )
+
+
+def _price_basis(machine: Machine) -> str:
+    """How it is rented at its price, and of when that is; or whose price it is."""
+    if machine.price is None:
+        return "no price"
+    if machine.price.title == OWN_PRICE:
+        return OWN_PRICE
+    return ", ".join(filter(None, (machine.price_kind, machine.price.checked)))
 
 
 def system_price(system: SystemSpec, spec: TaskSpec) -> Price:
@@ -68,18 +79,23 @@ def system_price(system: SystemSpec, spec: TaskSpec) -> Price:
 
 
 def reference_machine(spec: TaskSpec) -> Machine:
-    """The priced machine that the spec names, or the usual one.
+    """The machine that the spec names, or the usual one, at its price or at the spec's.
 
     Raises:
-        UserError: E-HARDWARE-UNKNOWN, with the names that exist.
+        UserError: E-HARDWARE-UNKNOWN or E-HARDWARE-AMBIGUOUS, with the names that exist;
+            E-HARDWARE-PRICE, where neither the table nor the spec has a price.
     """
-    name = spec.hardware.gpu or REFERENCE_MACHINE
-    found = machines().get(name)
-    if found is None:
+    found = machine_named(spec.hardware.gpu or REFERENCE_MACHINE)
+    own = spec.hardware.usd_per_hour
+    if own is not None:
+        told = Source(title=OWN_PRICE, checked=date.today().isoformat())
+        update = {"usd_per_hour": own, "price": told, "price_kind": None, "price_note": ""}
+        return found.model_copy(update=update)
+    if found.usd_per_hour is None:
         raise UserError(
-            "E-HARDWARE-UNKNOWN",
-            f"no machine is called '{name[:80]}'",
-            place="hardware.gpu",
-            hint=f"choose one of {', '.join(machines())}",
+            "E-HARDWARE-PRICE",
+            f"no price of {found.name} is known",
+            place="hardware.usd_per_hour",
+            hint="say what an hour of it costs you, in USD (in flags: --usd-per-hour)",
         )
     return found

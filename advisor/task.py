@@ -29,6 +29,8 @@ class Flags:
     target: float | None = None
     minutes: float | None = None
     seed: int | None = None
+    gpu: str | None = None
+    usd_per_hour: float | None = None
 
     def applied(self, spec: TaskSpec) -> TaskSpec:
         """The spec with the flags that were given in place of its fields, checked like a file.
@@ -38,6 +40,10 @@ class Flags:
         """
         fields: Json = {"ladder": self.ladder, "target": self.target, "seed": self.seed}
         changes = {name: value for name, value in fields.items() if value is not None}
+        hardware = {"gpu": self.gpu, "usd_per_hour": self.usd_per_hour}
+        hardware = {name: value for name, value in hardware.items() if value is not None}
+        if hardware:
+            changes["hardware"] = spec.hardware.model_dump() | hardware
         if self.minutes is not None:
             changes["budget"] = spec.budget.model_dump() | {"probe_minutes": self.minutes}
         return spec_from_mapping(spec.model_dump() | changes) if changes else spec

@@ -87,7 +87,11 @@ class Hardware(Record):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     gpu: str | None = None
-    """Name of a card as in `knowledge/hardware`, when it is not the one in this machine."""
+    """Name of a card, when it is not the one in this machine: `rtx-4090`, `A100 80GB`, or as
+    nvidia-smi prints it. Memory and prices are taken to be its."""
+    usd_per_hour: float | None = Field(default=None, ge=0)
+    """What an hour of the card costs you, in place of the table's price; 0 for a card of your own
+    whose hours you do not count."""
     quantization: Literal["none", "nf4"] = "none"
     """How the frozen weights are loaded: `nf4` is QLoRA's 4 bits and needs bitsandbytes."""
     threads: int | None = Field(default=None, ge=1, le=1024)

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import click
 
+from advisor.commands.options import gpu_options
 from advisor.nature import AnswersFrom, HardPart, Nature, nature_of
 from advisor.questions import ASKS, Ask
 from knowledge.errors import UserError
@@ -61,7 +62,7 @@ COUNT = click.IntRange(1, 10**7)
 @click.option(
     "--high-stakes/--low-stakes", default=None, help="Whether a wrong answer does lasting harm."
 )
-@click.option("--gpu", help="Card to train and serve on, as `advisor schema` lists them.")
+@gpu_options
 @click.option("--nf4", "quantization", flag_value="nf4", help="Weights in 4 bits.")
 @click.option("--ladder", help="Ladder of models; by default all sizes of Qwen2.5.")
 @click.option("--json", "as_json", is_flag=True, help="Print the advice as JSON.")
@@ -123,7 +124,7 @@ def _with_flags(fields: dict[str, Any], given: dict[str, Any]) -> TaskSpec:
     places = {
         "task_type": None, "target": None, "ladder": None,
         "knowledge_changes": "needs", "requests_per_month": "needs", "high_stakes": "needs",
-        "gpu": "hardware", "quantization": "hardware",
+        "gpu": "hardware", "usd_per_hour": "hardware", "quantization": "hardware",
     }  # fmt: skip
     for name, part in places.items():
         if name in given:

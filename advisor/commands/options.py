@@ -15,6 +15,10 @@ DATA_FLAGS = (
     click.option("--ladder", help="Ladder or model in place of the spec's."),
     click.option("--target", type=click.FloatRange(0, 1, min_open=True), help="Quality that is good enough, 0 to 1."),
 )  # fmt: skip
+GPU_FLAGS = (
+    click.option("--gpu", help="Card to train and serve on, for its memory and price: rtx-4090, A100 80GB."),
+    click.option("--usd-per-hour", type=click.FloatRange(min=0), help="What an hour of the card costs you."),
+)  # fmt: skip
 RUN_FLAGS = (
     click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the run."),
@@ -28,7 +32,12 @@ def data_options(function: F) -> F:
 
 def task_options(function: F) -> F:
     """`--task` and all flags that stand above the spec."""
-    return _with((*DATA_FLAGS, *RUN_FLAGS), function)
+    return _with((*DATA_FLAGS, *GPU_FLAGS, *RUN_FLAGS), function)
+
+
+def gpu_options(function: F) -> F:
+    """The card that the model would run on, when it is not this machine's."""
+    return _with(GPU_FLAGS, function)
 
 
 def _with(flags: tuple[Callable[[F], F], ...], function: F) -> F:
