@@ -6,9 +6,12 @@ import functools
 import os
 import platform
 import socket
-from pathlib import Path
 from typing import Literal
 
+from probes.hardware.host import cpu_fields, read_cpu, read_ram
+from probes.hardware.reading import read_gpus
+from probes.hardware.records import Failure
+from probes.hardware.sources import Sources
 from probes.record import Record
 
 HUB_HOST = "huggingface.co"
@@ -26,8 +29,9 @@ class Machine(Record):
     cpu: str
     """Model name and widest vector instructions: the class of kernels that will run."""
     cores: int
-    """Cores that this process may use."""
+    """Cores that this process may use, by its affinity and its control group."""
     memory_bytes: int
+    """The machine's, or what its control group allows this process."""
     gpu: str | None = None
     hub: bool = False
     """True where the Hugging Face Hub answers or is mirrored by an environment variable."""
@@ -36,45 +40,31 @@ class Machine(Record):
 @functools.cache
 def this_machine() -> Machine:
     """Readings of the machine that this process runs on."""
-    import psutil
-
-    gpu = _nvidia_gpu()
+    sources, failures = Sources(), list[Failure]()
+    ram = read_ram(sources, failures)
+    gpus = read_gpus(sources, ram, failures)
+    device = gpus[0].kind if gpus else "cpu"
     return Machine(
-        device="cuda" if gpu else "mps" if _is_apple() else "cpu",
-        cpu=_cpu_class(),
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
-        memory_bytes=int(psutil.virtual_memory().total),
-        gpu=gpu,
+        device=device,
+        cpu=_cpu_class(sources),
+        cores=read_cpu(sources, failures).usable_cores,
+        memory_bytes=ram.usable_bytes or 0,
+        gpu=gpus[0].name if device == "cuda" else None,
         hub=_hub_reachable(),
     )
 
 
-def _is_apple() -> bool:
-    return platform.system() == "Darwin" and platform.machine() == "arm64"
-
-
-def _cpu_class() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return platform.processor() or platform.machine()
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    fields = {key.strip(): value.strip() for key, value in fields.items()}
+def _cpu_class(sources: Sources) -> str:
+    """Enters keys of measurements: what it says of a machine must not change."""
+    try:
+        fields = cpu_fields(sources.text("proc/cpuinfo"))
+    except OSError:
+        return platform.processor() or sources.architecture
     flags = fields.get("flags", "").split()
     widest = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
-    return f"{fields.get('model name', platform.machine())} {widest[-1] if widest else ''}".strip()
-
-
-def _nvidia_gpu() -> str | None:
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return None
-    for card in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        for line in card.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("Model:"):
-                return line.split(":", 1)[1].strip()
-    return None
+    return (
+        f"{fields.get('model name', sources.architecture)} {widest[-1] if widest else ''}".strip()
+    )
 
 
 def _hub_reachable() -> bool:

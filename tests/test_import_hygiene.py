@@ -65,6 +65,7 @@ CORE = (
     "probes.events",
     "probes.executors.local",
     "probes.figures",
+    "probes.hardware.reading",
     "probes.ladder",
     "probes.machine",
     "probes.methods",
@@ -101,6 +102,7 @@ CORE = (
     "advisor.cli",
     "advisor.decide",
     "advisor.findings",
+    "advisor.hardware_text",
     "advisor.prepare",
     "advisor.task",
     "advisor.promise",
@@ -138,6 +140,7 @@ def test_core_loads_nothing_heavy() -> None:
         ["probe", "--help"],
         ["schema", "spec"],
         ["audit", "--help"],
+        ["doctor", "--gpu", "rtx-4090"],
         ["knowledge", "search", "lora"],
     ],
 )

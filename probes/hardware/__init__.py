@@ -1,0 +1,1 @@
+"""What this machine has, read without torch; each reading says where it was taken from."""
