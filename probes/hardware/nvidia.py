@@ -116,7 +116,9 @@ def _by_nvml(sources: Sources, failures: list[Failure]) -> list[Card]:
 
 
 def _cards_of_nvml(nvml: Any, failures: list[Failure]) -> list[Card]:
-    driver = _text(_tried(nvml, "nvmlSystemGetDriverVersion"))
+    driver = _text(
+        _tried(nvml, "nvmlSystemGetDriverVersion", reading="driver of the GPU", failures=failures)
+    )
     cards: list[Card] = []
     for at in range(nvml.nvmlDeviceGetCount()):
         handle = nvml.nvmlDeviceGetHandleByIndex(at)
@@ -135,12 +137,14 @@ def _cards_of_nvml(nvml: Any, failures: list[Failure]) -> list[Card]:
 
 def _nvml_gpu(nvml: Any, handle: Any, what: str, failures: list[Failure]) -> Gpu:
     """A card or a slice."""
-    name = _text(_tried(nvml, "nvmlDeviceGetName", handle))
-    uuid = _text(_tried(nvml, "nvmlDeviceGetUUID", handle))
-    capability = _tried(nvml, "nvmlDeviceGetCudaComputeCapability", handle)
-    why: list[str] = []
-    memory = _tried(nvml, "nvmlDeviceGetMemoryInfo", handle, why=why)
-    failures.extend(Failure(reading=f"memory of {what}", why=each) for each in why)
+
+    def asked(reading: str, function: str) -> Any | None:
+        return _tried(nvml, function, handle, reading=f"{reading} of {what}", failures=failures)
+
+    name = _text(asked("name", "nvmlDeviceGetName"))
+    uuid = _text(asked("UUID", "nvmlDeviceGetUUID"))
+    memory = asked("memory", "nvmlDeviceGetMemoryInfo")
+    capability = _tried(nvml, "nvmlDeviceGetCudaComputeCapability", handle)  # not told of slices
     return Gpu(
         index=0,
         name=name or "NVIDIA GPU without a name",
@@ -242,13 +246,19 @@ def _by_driver_files(sources: Sources, failures: list[Failure]) -> list[Card]:
     return cards
 
 
-def _tried(nvml: Any, function: str, *arguments: Any, why: list[str] | None = None) -> Any | None:
+def _tried(
+    nvml: Any,
+    function: str,
+    *arguments: Any,
+    reading: str = "",
+    failures: list[Failure] | None = None,
+) -> Any | None:
     """The answer of a function of NVML, or None: one that fails must not cost the others."""
     try:
         return getattr(nvml, function)(*arguments)
     except Exception as error:
-        if why is not None:
-            why.append(_told(error))
+        if failures is not None:
+            failures.append(Failure(reading=reading, why=_told(error)))
         return None
 
 
