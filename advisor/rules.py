@@ -187,7 +187,7 @@ def weights_trained_whole(asked: Asked) -> Ruling | None:
 
 
 def _too_large(needed: int, machine: Machine) -> Ruling | None:
-    if needed <= machine.memory_bytes:
+    if needed <= machine.total_bytes:
         return None
     memory = f"{machine.memory_bytes / 1e9:.0f} GB"
     return Ruling(f"needs more than the {memory} of {machine.name}", excludes=True)
