@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from knowledge.errors import UserError
+from probes.audit.duplicates import GROUP
 from probes.audit.records import FileName, Found
 from probes.audit.sheet import Sheet
 from probes.durable import publish, user_errors
@@ -32,6 +33,8 @@ class Changes:
     """Kinds of the findings for which a row is left out."""
     outputs: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Kind, and the new output."""
+    groups: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Kind, and the name of the set that a row stays with."""
 
 
 def changes_of(sheet: Sheet, found: Sequence[Found]) -> dict[FileName, Changes]:
@@ -46,6 +49,9 @@ def changes_of(sheet: Sheet, found: Sequence[Found]) -> dict[FileName, Changes]:
         for at, output in each.remedy.outputs.items():
             entry = sheet.entries[at]
             changes[entry.file].outputs.setdefault(entry.row, (each.kind, output))
+        for at, name in each.remedy.groups.items():
+            entry = sheet.entries[at]
+            changes[entry.file].groups.setdefault(entry.row, (each.kind, name))
     return changes
 
 
@@ -65,7 +71,8 @@ def write_cleaned(
     todo = {
         resolve(source, spec_path): changes
         for name, changes in changes_of(sheet, found).items()
-        if (source := sources[name]) is not None and (changes.dropped or changes.outputs)
+        if (source := sources[name]) is not None
+        and (changes.dropped or changes.outputs or changes.groups)
     }
     for path in todo:
         _refuse_existing(_copy_of(path), _log_of(path))
@@ -128,6 +135,10 @@ def _refuse_existing(*paths: Path) -> None:
 
 def _changed(table: Table, shape: Shape, changes: Changes) -> tuple[bytes, bytes]:
     """The copy, and the log of what changed."""
+    if GROUP in table.columns:
+        changes = replace(changes, groups={})
+    elif changes.groups:
+        table = replace(table, columns=(*table.columns, GROUP))
     kept: list[Row] = []
     log: list[Json] = []
     for row in table.rows:
@@ -142,6 +153,11 @@ def _changed(table: Table, shape: Shape, changes: Changes) -> tuple[bytes, bytes
             values = _with_output(row.values, shape, output)
             log.append({"row": row.number, "change": "output", "finding": kind, "was": row.values})
             row = Row(row.number, values)
+        if changes.groups:
+            kind, name = changes.groups.get(row.number, ("", ""))
+            if name:
+                log.append({"row": row.number, "change": "group", "finding": kind, "set": name})
+            row = Row(row.number, {**row.values, GROUP: name})
         kept.append(row)
     lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in log)
     return _WRITERS[table.path.suffix.lower()](table, kept), lines.encode()
@@ -201,6 +217,8 @@ def _parquet(table: Table, rows: Sequence[Row]) -> bytes:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             column = pa.array([row.values[name] for row in rows], kind)
             found = found.set_column(at, schema.field(at), column.cast(schema.field(at).type))
+    if GROUP in table.columns and GROUP not in schema.names:
+        found = found.append_column(GROUP, pa.array([row.values[GROUP] for row in rows]))
     sink = io.BytesIO()
     pq.write_table(found, sink)
     return sink.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +15,8 @@ from probes.audit.sheet import Entry, Sheet
 from probes.data import normalised
 from probes.records import Json
 
+GROUP = "near_group"
+"""Column of a cleaned copy that names a row's set of near-duplicates; empty where it has none."""
 _EXACT = Effect(
     points=0,
     low=0,
@@ -92,9 +95,10 @@ def _near(
         f"{many(len(groups), 'set')}{sides}.",
         rows=[sheet.usable[place] for group in groups for place in group],
         of=len(rows),
-        fix="Keep one of each set, or give each set a value of its own in a column and name it in "
-        "`data.columns.group`, so that it stays on one side.",
+        fix=f"Keep each set on one side of the split: `--fix` writes a column `{GROUP}` to name in "
+        "`data.columns.group`; or keep one row of each.",
         effect=_NEAR,
+        remedy=_together(sheet, rows, groups),
         details={
             "n_groups": len(groups),
             "largest": len(groups[0]),
@@ -103,6 +107,20 @@ def _near(
             "agreement": agreement_table(asked.agreement),
         },
     )
+
+
+def _together(
+    sheet: Sheet, rows: Sequence[Entry], groups: Sequence[Sequence[int]]
+) -> Remedy | None:
+    """A name for each set, of its rows' words alone; none where rows have groups of their own."""
+    if any(rows[place].group is not None for group in groups for place in group):
+        return None
+    names = {}
+    for group in groups:
+        words = min(normalised(rows[place].text) for place in group)
+        name = hashlib.sha256(words.encode()).hexdigest()[:12]
+        names.update(dict.fromkeys((sheet.usable[place] for place in group), name))
+    return Remedy(groups=names)
 
 
 def agreement_table(agreement: dict[Difference, Agreement]) -> Json:

@@ -39,6 +39,8 @@ class Remedy:
     drop: Sequence[int] = ()
     outputs: Mapping[int, str] = field(default_factory=dict)
     """New outputs by position."""
+    groups: Mapping[int, str] = field(default_factory=dict)
+    """Name of the set that a row belongs to and must not be split from, by position."""
 
     @classmethod
     def writing(cls, outputs: Mapping[int, str]) -> Remedy | None:

@@ -109,7 +109,7 @@ def _reported(found: Found, sheet: Sheet) -> AuditFinding:
         rows=tuple(places(found.rows[:N_SHOWN], sheet)),
         effect=found.effect,
         fix=found.fix,
-        fixable=remedy is not None and bool(remedy.drop or remedy.outputs),
+        fixable=remedy is not None and bool(remedy.drop or remedy.outputs or remedy.groups),
         figures=dict(found.figures),
         details=found.details,
     )

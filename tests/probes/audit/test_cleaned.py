@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from knowledge.errors import UserError
+from probes.audit import duplicates
 from probes.audit.cleaned import write_cleaned
 from probes.audit.reading import read_sheet
 from probes.audit.records import Found, Remedy
@@ -18,6 +19,7 @@ from probes.audit.sheet import Sheet
 from probes.spec import spec_from_mapping
 from probes.tables import read_table
 from probes.task import TaskSpec
+from tests.probes.audit.test_duplicates import changed, stories
 
 ROWS = [{"input": f"ask {at}", "output": f"say {at}", "note": 'ü, "x"\n2'} for at in range(5)]
 
@@ -133,3 +135,34 @@ def test_nothing_to_fix_writes_nothing(tmp_path: Path) -> None:
     sheet, spec, _ = task(tmp_path, ".jsonl")
     assert write_cleaned(sheet, [found()], spec, tmp_path / "spec.yaml") == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv", ".parquet"])
+def test_sets_of_near_duplicates_get_a_column_that_keeps_them_on_one_side(
+    suffix: str, tmp_path: Path
+) -> None:
+    base = stories(60)
+    rows = [{"input": entry.text, "output": entry.output} for entry in base]
+    copies = [{**row, "input": changed(row["input"], at % 4)} for at, row in enumerate(rows[:20])]
+    sheet, spec, _ = task(tmp_path, suffix, [*rows, *copies])
+    near = [each for each in duplicates.check(sheet) if each.kind == "near-duplicates"]
+    copy = write_cleaned(sheet, near, spec, tmp_path / "spec.yaml")[1]
+    kept = [row.values["near_group"] or None for row in read_table(copy).rows]
+    assert len(kept) == 80
+    assert kept[:20] == kept[60:]
+    assert None not in kept[:20]
+    assert len(set(kept[:20])) == 20
+    assert set(kept[20:60]) == {None}
+    data = {"train": copy.name, "columns": {"group": "near_group"}}
+    grouped = spec_from_mapping(spec.model_dump() | {"data": data})
+    sides = read_sheet(grouped, tmp_path / "spec.yaml")
+    for at in range(20):
+        assert sides.entries[at].side == sides.entries[60 + at].side
+    assert not [each for each in duplicates.check(sides) if each.remedy and each.remedy.groups]
+
+
+def test_rows_without_near_duplicates_have_no_group(tmp_path: Path) -> None:
+    sheet, spec, path = task(tmp_path, ".csv")
+    write_cleaned(sheet, [found(groups={1: "a", 3: "a"})], spec, tmp_path / "spec.yaml")
+    kept = read_table(path.with_suffix(".cleaned.csv")).rows
+    assert [row.values["near_group"] for row in kept] == ["", "a", "", "a", ""]

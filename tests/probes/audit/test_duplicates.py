@@ -94,7 +94,11 @@ def test_planted_near_repeats_are_found_and_nothing_else() -> None:
     near = only["near-duplicates"]
     assert set(near.rows) == {*planted, *range(200, 240)}
     assert near.details["n_groups"] == 40
-    assert near.remedy is None
+    assert near.remedy is not None
+    assert (near.remedy.drop, near.remedy.outputs) == ((), {})
+    names = near.remedy.groups
+    assert all(names[at] == names[200 + way] for way, at in enumerate(planted))
+    assert len(set(names.values())) == 40
 
 
 def test_near_rows_with_other_answers_are_no_repeats() -> None:
