@@ -26,14 +26,14 @@ from advisor.nature import Nature, nature_of
 from advisor.prior import Belief, expected, logit
 from knowledge.expectations import Expectations, Kind
 from knowledge.records import TaskType
-from results.prior.fit import (
+from results.prior.fit import fit
+from results.prior.published import (
     CHOICES,
     INSTRUCT,
     KINDS,
     LABELS,
     PROMPTED_SPLIT,
     Published,
-    fit,
     prompted,
     read,
 )
