@@ -26,15 +26,16 @@ def explained_audit_kinds() -> set[str]:
 
 
 def audit_kinds_in_code() -> set[str]:
-    """Kinds as the checks write them: `kind="…"` and `Found("…"`; numpy's sorts have one too."""
+    """Kinds as the checks write them: `kind="…"`, `Found("…"`, `Kind("…"`; numpy sorts by one too."""
     found = set()
     for path in sorted((ROOT / "probes/audit").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
                 continue
             named = [word.value for word in node.keywords if word.arg == "kind"]
-            if isinstance(node.func, ast.Name) and node.func.id == "Found":
+            if isinstance(node.func, ast.Name) and node.func.id in ("Found", "Kind"):
                 named += node.args[:1]
+                named += [word.value for word in node.keywords if word.arg == "name"]
             found |= {each.value for each in named if isinstance(each, ast.Constant)}
     return found - {"stable"}
 
