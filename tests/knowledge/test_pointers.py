@@ -26,7 +26,7 @@ def explained_audit_kinds() -> set[str]:
 
 
 def audit_kinds_in_code() -> set[str]:
-    """Kinds as the checks write them: `kind="…"`, `Found("…"`, `Kind("…"`; numpy sorts by one too."""
+    """Kinds as the checks write them: `kind="…"`, `Found("…"`, `Kind("…"`; numpy has one too."""
     found = set()
     for path in sorted((ROOT / "probes/audit").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
