@@ -11,6 +11,7 @@ from knowledge.errors import UserError
 from knowledge.expectations import Expectations
 from knowledge.records import Fact, Ladder, Machine, ModelCard, Speed
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
+from knowledge.throughput import Throughput
 
 HERE = Path(__file__).parent
 COMPILED = HERE / "compiled.json"
@@ -25,6 +26,7 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "symptoms": ("symptoms/*.yaml", Symptom),
     "prior": ("prior/prior.yaml", Expectations),
     "coverage": ("claims/coverage/*.yaml", Coverage),
+    "throughput": ("throughput/throughput.yaml", Throughput),
 }
 """Name -> (YAML files, what each of their rows is)."""
 F = TypeVar("F", bound=Fact)
@@ -92,6 +94,12 @@ def symptoms() -> dict[str, Symptom]:
 def expectations() -> Expectations:
     """What published results let one expect before any probe."""
     return _read("prior", Expectations)[0]
+
+
+@cache
+def throughput() -> Throughput:
+    """What times of training and of answers are computed from."""
+    return _read("throughput", Throughput)[0]
 
 
 @cache
