@@ -1,10 +1,20 @@
-"""What a probe, a training run and a month of serving cost: closed forms, no clock."""
+"""What a probe, a training run and a month of serving cost: closed forms, no clock.
+
+`training_price` and `serving_price` come from the time model with its interval; the functions above
+them are cruder, with one share of the peak for everything, and serve where only a size is known.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from knowledge.decoding import Request, Serving, answering_time, largest_batch, latency
+from knowledge.errors import UserError
+from knowledge.measured import gpus
 from knowledge.records import Machine, Speed
+from knowledge.throughput import Device, Job, Network, Prediction, Throughput, training_time
 
 SERVING_UTILISATION = 0.25
 """Share of a card's peak that batched serving of a small model reaches; an assumption, stated in
@@ -75,3 +85,130 @@ def serving_usd_per_month(
     flops = inference_flops(n_params, 1) * tokens_per_request * requests_per_month
     seconds = flops / (machine.tflops * 1e12 * SERVING_UTILISATION)
     return usd(seconds, machine)
+
+
+HOURS_A_MONTH = 730
+ALIASES = {"a100-80gb": "a100-80gb-sxm", "h100-80gb": "h100-80gb-sxm"}
+"""Names of `hardware/machines.yaml` that are shorter than those of `published/gpus.csv`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device, its memory, and what an hour of it costs."""
+
+    device: Device
+    memory_gb: float
+    usd_per_hour: float | None
+    price_date: str
+    """Empty where the price is the user's own, or there is none."""
+    price_source: str
+
+
+def place(name: str, prices: Mapping[str, float] | None = None) -> Place:
+    """The device of that name; `prices`, in USD an hour by name, go before the table's.
+
+    Raises:
+        UserError: E-HARDWARE-UNKNOWN, with the names that exist.
+    """
+    found = gpus().get(ALIASES.get(name, name))
+    if found is None:
+        raise UserError(
+            "E-HARDWARE-UNKNOWN",
+            f"no machine is called '{name[:80]}'",
+            hint=f"choose one of {', '.join(gpus())}",
+        )
+    own = (prices or {}).get(name)
+    return Place(
+        device=Device(found.name, found.tflops, found.bandwidth_gb_s),
+        memory_gb=found.memory_gb,
+        usd_per_hour=found.usd_per_hour if own is None else own,
+        price_date=found.price_date if own is None else "",
+        price_source=found.price_source if own is None else "your own",
+    )
+
+
+@dataclass(frozen=True)
+class Usd:
+    """A price with its 80 % interval, which is that of the time; the hour's price has none."""
+
+    low: float
+    median: float
+    high: float
+
+
+def usd_of(time: Prediction, where: Place) -> Usd | None:
+    """What that time costs; None where the hour has no price."""
+    if where.usd_per_hour is None:
+        return None
+    an_s = where.usd_per_hour / 3600
+    return Usd(time.low_s * an_s, time.median_s * an_s, time.high_s * an_s)
+
+
+@dataclass(frozen=True)
+class TrainingPrice:
+    """One training run on one device."""
+
+    time: Prediction
+    tokens_per_s: float
+    usd: Usd | None
+
+
+def training_price(
+    network: Network, job: Job, tokens: float, where: Place, laws: Throughput, stack: str = ""
+) -> TrainingPrice:
+    """Training on so many tokens, epochs and padding counted."""
+    step = training_time(network, job, where.device, laws.training, stack)
+    time = step.times(tokens / job.tokens)
+    return TrainingPrice(time, job.tokens / step.median_s, usd_of(time, where))
+
+
+@dataclass(frozen=True)
+class ServingPrice:
+    """A month of requests on one kind of device."""
+
+    batch: int
+    """Requests side by side: as many as were asked for and fit."""
+    requests_per_s: float
+    """Of one device that is never idle."""
+    alone: Prediction
+    """Latency of a request that has the device to itself."""
+    among: Prediction
+    """Latency in a full batch."""
+    busy: Prediction
+    """Device seconds of the month."""
+    usd: Usd | None
+    """Where the device is paid by the second."""
+    devices: int
+    """Devices that are kept for the task, so that the median load fits into the month."""
+    kept_usd: float | None
+    """What these cost by the month."""
+
+
+def serving_price(
+    network: Network,
+    serving: Serving,
+    request: Request,
+    requests_per_month: float,
+    where: Place,
+    laws: Throughput,
+) -> ServingPrice | None:
+    """The month's requests in batches of at most `serving.batch`; None where the model, or the
+    cache of one request, does not fit."""
+    fits = largest_batch(network, serving.quantisation, request, where.memory_gb, serving.batch)
+    if fits == 0:
+        return None
+    full, single = replace(serving, batch=fits), replace(serving, batch=1)
+    each = answering_time(network, full, request, where.device, laws)
+    busy = each.times(requests_per_month)
+    devices = max(1, math.ceil(busy.median_s / (HOURS_A_MONTH * 3600)))
+    kept = None if where.usd_per_hour is None else devices * HOURS_A_MONTH * where.usd_per_hour
+    return ServingPrice(
+        batch=fits,
+        requests_per_s=1 / each.median_s,
+        alone=latency(network, single, request, where.device, laws),
+        among=latency(network, full, request, where.device, laws),
+        busy=busy,
+        usd=usd_of(busy, where),
+        devices=devices,
+        kept_usd=kept,
+    )

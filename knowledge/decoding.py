@@ -5,8 +5,9 @@ A token reads every weight and the cache once; a batch shares the weights:
     device = (weights + batch x cache) / (bandwidth x share) + batch x 2 N / (peak x e)
 
 In transformers' own generation the host launches kernels at the same time and is mostly the slower
-one, and the cache is copied for each token and repeated for each query head; in a serving engine a time a layer adds to it. Published batched rows were not found: how time
-grows with the batch rests on the form alone.
+one, and the cache is copied for each token and repeated for each query head; in a serving engine a
+time a layer adds to it. Published batched rows were not found: how time grows with the batch rests
+on the form alone.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Serving:
     """A name of BITS."""
     batch: int = 1
     """Requests that are answered side by side."""
+    stack: str = ""
+    """Published stack whose effect counts; empty for one that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,17 @@ def prompt_s(network: Network, tokens: float, device: Device, law: TrainingLaw) 
     return products / (peak * law.gemm) + attention / (peak * law.attention) + traffic / bandwidth
 
 
-def request_s(
+def latency(
     network: Network, serving: Serving, request: Request, device: Device, laws: Throughput
-) -> float:
-    """Seconds of one request among so many, its prompt read alone, by the law all stacks share."""
+) -> Prediction:
+    """Seconds that one request waits among so many, its prompt read alone."""
     context = request.prompt_tokens + request.new_tokens / 2
     step = token_s(network, serving, device, context, laws)
     reading = prompt_s(network, request.prompt_tokens, device, laws.training)
-    return reading + request.new_tokens * step
+    work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
+    group = group_name(serving.stack, serving.quantisation)
+    seconds = reading + request.new_tokens * step
+    return interval(seconds, laws.decoding.spread, group, device.name, work)
 
 
 def answering_time(
@@ -142,7 +148,6 @@ def answering_time(
     request: Request,
     device: Device,
     laws: Throughput,
-    stack: str = "",
 ) -> Prediction:
     """Device seconds that one request costs, with its 80 % interval.
 
@@ -153,7 +158,7 @@ def answering_time(
     reading = prompt_s(network, request.prompt_tokens, device, laws.training)
     work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
     seconds = reading + request.new_tokens * step
-    group = group_name(stack, serving.quantisation)
+    group = group_name(serving.stack, serving.quantisation)
     return interval(seconds, laws.decoding.spread, group, device.name, work)
 
 

@@ -10,11 +10,14 @@ import pytest
 HEAVY = ("torch", "transformers", "peft", "optuna", "textual", "scipy", "pandas", "statsmodels")
 CORE = (
     "knowledge.cost",
+    "knowledge.decoding",
     "knowledge.errors",
     "knowledge.load",
     "knowledge.machine_names",
+    "knowledge.measured",
     "knowledge.memory",
     "knowledge.records",
+    "knowledge.throughput",
     "probes.answer_files",
     "probes.asking",
     "probes.audit.amount",
@@ -82,6 +85,7 @@ CORE = (
     "probes.scoring",
     "probes.self_queries",
     "probes.sinks",
+    "probes.speed_probe",
     "probes.spec",
     "probes.split",
     "probes.stats",
