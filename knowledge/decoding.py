@@ -12,17 +12,20 @@ on the form alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from knowledge.throughput import (
     DecodingLaw,
     Device,
+    LocalSpeed,
     Network,
     Prediction,
     Throughput,
     TrainingLaw,
     interval,
+    probed_half,
     waited,
 )
 
@@ -160,6 +163,23 @@ def answering_time(
     seconds = reading + request.new_tokens * step
     group = group_name(serving.stack, serving.quantisation)
     return interval(seconds, laws.decoding.spread, group, device.name, work)
+
+
+def probed_latency(network: Network, request: Request, probe: LocalSpeed) -> Prediction:
+    """Seconds of one request by itself at the speeds that a probe measured, weights as it had
+    them."""
+    width = 2 if probe.dtype == "float32" else 1
+    reading = prompt_ops(network, request.prompt_tokens) / probe.inference_ops_per_s
+    step = width * weights_bytes(network, "none") / probe.decode_bytes_per_s
+    work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
+    median, half = reading + request.new_tokens * step, probed_half(probe)
+    return Prediction(
+        low_s=median * math.exp(-half),
+        median_s=median,
+        high_s=median * math.exp(half),
+        operations=work,
+        basis=f"a probe of {probe.device}, {probe.dtype}",
+    )
 
 
 def largest_batch(

@@ -306,17 +306,23 @@ class LocalSpeed(Fact):
     versions: dict[str, str]
 
 
-PROBED = 0.3
-"""Half width in logarithms of an 80 % interval after a probe: `results/fit/probe.md`."""
+PROBED, PROBED_ELSEWHERE = 0.2, 0.3
+"""Half widths in logarithms of an 80 % interval after a probe: wider than whole models on a CPU
+were off (`results/fit/probe.md`), as a user's machine does other things too. No GPU was tried."""
+
+
+def probed_half(probe: LocalSpeed) -> float:
+    """The half width that a probe of that kind of device deserves."""
+    return PROBED if probe.device == "cpu" else PROBED_ELSEWHERE
 
 
 def rescaled(prediction: Prediction, probe: LocalSpeed) -> Prediction:
     """The prediction with the probe's utilisation in place of the published one's."""
-    median = prediction.operations / probe.training_ops_per_s
+    median, half = prediction.operations / probe.training_ops_per_s, probed_half(probe)
     return replace(
         prediction,
-        low_s=median * math.exp(-PROBED),
+        low_s=median * math.exp(-half),
         median_s=median,
-        high_s=median * math.exp(PROBED),
+        high_s=median * math.exp(half),
         basis=f"a probe of {probe.device}, {probe.dtype}, {probe.tokens} tokens a step",
     )

@@ -16,6 +16,7 @@ from knowledge.decoding import (
     cache_bytes,
     largest_batch,
     latency,
+    probed_latency,
     prompt_ops,
     stored_bytes,
     token_s,
@@ -49,6 +50,21 @@ SIZES = [
     network_of(model_cards()[f"Qwen2.5-{size}-Instruct"])
     for size in ("0.5B", "1.5B", "3B", "7B", "14B", "32B", "72B")
 ]
+
+PROBE = LocalSpeed(
+    device="cpu",
+    dtype="float32",
+    threads=1,
+    hidden_size=3584,
+    n_layers=2,
+    tokens=64,
+    training_ops_per_s=5e10,
+    inference_ops_per_s=6e10,
+    decode_bytes_per_s=8e9,
+    steps=3,
+    seconds=12.0,
+    versions={"torch": "2.13.0"},
+)
 
 
 @pytest.mark.parametrize(
@@ -221,25 +237,20 @@ def test_unknown_devices_say_what_exists() -> None:
 def test_a_probe_replaces_the_utilisation_and_narrows_the_interval() -> None:
     job = Job("lora", 1024)
     before = training_time(QWEN, job, Device("unheard-of", 100, 500), LAWS.training)
-    probe = LocalSpeed(
-        device="cpu",
-        dtype="float32",
-        threads=1,
-        hidden_size=3584,
-        n_layers=2,
-        tokens=64,
-        training_ops_per_s=5e10,
-        inference_ops_per_s=6e10,
-        decode_bytes_per_s=8e9,
-        steps=3,
-        seconds=12.0,
-        versions={"torch": "2.13.0"},
-    )
-    after = rescaled(before, probe)
+    after = rescaled(before, PROBE)
     assert after.median_s == pytest.approx(operations(QWEN, job) / 5e10)
     assert math.log(after.high_s / after.median_s) == pytest.approx(PROBED)
+    gpu = rescaled(before, PROBE.model_copy(update={"device": "cuda NVIDIA L4"}))
+    assert after.high_s < gpu.high_s < gpu.median_s * before.high_s / before.median_s
     assert after.high_s / after.low_s < before.high_s / before.low_s
-    assert rescaled(before.times(10), probe).median_s == pytest.approx(10 * after.median_s)
+    assert rescaled(before.times(10), PROBE).median_s == pytest.approx(10 * after.median_s)
+
+
+def test_answers_at_the_speeds_of_a_probe() -> None:
+    """800 parameters read in fp32 for each of 5 tokens, after a prompt of 4."""
+    found = probed_latency(TINY, Request(4, 5), PROBE)
+    assert found.median_s == pytest.approx(8640 / 6e10 + 5 * 4 * 800 / 8e9)
+    assert found.low_s < found.median_s < found.high_s
 
 
 def test_the_fitted_constants_are_plausible_and_sourced() -> None:
