@@ -209,7 +209,8 @@ def assumptions(spec: TaskSpec, nature: Nature, ground: Ground) -> Iterator[str]
 def age(claims: Sequence[Claim], today: date) -> str:
     """`12 claims, the oldest looked at 40 days ago; sources from 2023-10 to 2026-03`."""
     oldest = max((today - date.fromisoformat(claim.checked)).days for claim in claims)
-    told = "all looked at today" if oldest <= 0 else f"the oldest looked at {oldest:,} days ago"
+    days = f"{oldest:,} day{'' if oldest == 1 else 's'} ago"
+    told = "all looked at today" if oldest <= 0 else f"the oldest looked at {days}"
     due = len(stale(tuple(claims), today, DUE_DAYS))
     late = f", {due} of them due to be looked at again" if due else ""
     dates = sorted(s.published for c in claims for s in c.sources if s.published)

@@ -150,6 +150,7 @@ def _asked(given: dict[str, Any]) -> dict[str, Any]:
                 prompt_suffix=" ",
                 err=True,
             )
+    click.echo("", err=True)
     if isinstance(answers.get("high_stakes"), str):
         answers["high_stakes"] = answers["high_stakes"] == "yes"
     return answers

@@ -30,7 +30,9 @@ def advice_lines(advice: FirstAdvice, width: int, *, whole: bool = False) -> Ite
     yield from textwrap.wrap(
         f"Evidence: {advice.evidence}. `advisor knowledge show ID` shows a claim.", width
     )
-    yield "Measure it: `advisor probe -t SPEC`; `advisor schema spec` tells how a spec looks."
+    yield from textwrap.wrap(
+        "Measure it: `advisor probe -t SPEC`; `advisor schema spec` tells how a spec looks.", width
+    )
 
 
 def _told(title: str, lines: Sequence[str], width: int) -> Iterator[str]:
