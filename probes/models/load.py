@@ -16,6 +16,7 @@ from probes.models.package import gguf_file
 from probes.pocket import weights_folder
 from probes.sinks import one_line
 from probes.task import ModelRef
+from probes.user_cache import cache_folder
 
 
 def load_model(ref: ModelRef, device: str = "cpu") -> HfModel:
@@ -132,12 +133,6 @@ def _keep_gradients(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-def cache_folder() -> Path:
-    """Where dequantised weights are kept: `$ADVISOR_CACHE`, or a folder of the user's cache."""
-    root = os.environ.get("ADVISOR_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "llm-advisor"
 
 
 def _dequantised(location: str) -> Path:

@@ -1,0 +1,1 @@
+"""How much memory a model takes in inference and in training: traced on tensors without data."""

@@ -1,0 +1,97 @@
+"""The footprint of a setting, from its traces."""
+
+from __future__ import annotations
+
+import time
+
+from probes.footprint.depth import at_depth, line
+from probes.footprint.replay import ROUNDING, Moment, Peak, peaks, replay
+from probes.footprint.settings import PARTS, Architecture, Footprint, Phase, Setting
+from probes.footprint.trace import Traced, depths, traced
+from probes.machine import package_versions
+
+CONTEXT_BYTES = 500_000_000
+"""A CUDA context with its kernels: 0.3 to 0.6 GB are usual. Not measured: a rough constant."""
+CUBLAS_BYTES = 8_519_680
+"""cuBLAS' workspace in PyTorch's allocator, taken at the first product: 2 x 4 MiB + 8 x 16 KiB
+(`aten/src/ATen/cuda/CublasHandlePool.cpp`); 32 MiB on Hopper, which is not told apart here."""
+SLACK_SHARE, SLACK_BYTES = 0.03, 500_000_000
+"""What is kept free beyond the expectation: the larger of the two."""
+
+
+def predict(architecture: Architecture, setting: Setting, *, whole: bool = False) -> Footprint:
+    """The memory of a setting; with `whole` at the model's own depth, slower and exact."""
+    start_s = time.perf_counter()
+    chosen = (architecture.n_layers,) if whole else depths(architecture)
+    runs = {n_layers: traced(architecture, setting, n_layers) for n_layers in chosen}
+    unit = ROUNDING[setting.device]
+    found = at_depth(
+        {depth: peaks(run.trace, unit) for depth, run in runs.items()}, architecture.n_layers
+    )
+    moment, peak = max(found.items(), key=lambda each: each[1].total)
+    reserved = _reserved(runs, peak, architecture.n_layers, setting)
+    context = CONTEXT_BYTES if setting.device == "cuda" else 0
+    expected = reserved + context
+    return Footprint(
+        model=architecture.name,
+        setting=setting,
+        n_params=_count(runs, architecture.n_layers, "n_params"),
+        n_trained=_count(runs, architecture.n_layers, "n_trained"),
+        parts={part: peak.parts.get(part, 0) for part in PARTS},
+        phases=_phases(found),
+        peak_phase=_phase(moment),
+        allocated_bytes=peak.total,
+        reserved_bytes=reserved,
+        context_bytes=context,
+        safe_bytes=expected + max(int(SLACK_SHARE * expected), SLACK_BYTES),
+        traced_layers=chosen,
+        basis=_basis(architecture, setting, chosen),
+        versions=package_versions(),
+        trace_s=round(time.perf_counter() - start_s, 2),
+    )
+
+
+def _phase(moment: Moment) -> Phase:
+    phase: Phase = moment[1]  # type: ignore[assignment]
+    return phase
+
+
+def _phases(found: dict[Moment, Peak]) -> dict[Phase, int]:
+    highest: dict[Phase, int] = {}
+    for moment, peak in sorted(found.items()):
+        phase = _phase(moment)
+        highest[phase] = max(highest.get(phase, 0), peak.total)
+    return highest
+
+
+def _count(runs: dict[int, Traced], depth: int, name: str) -> int:
+    return line({n_layers: getattr(run, name) for n_layers, run in runs.items()}, depth)
+
+
+def _reserved(runs: dict[int, Traced], peak: Peak, depth: int, setting: Setting) -> int:
+    """Segments of the replayed trace; what they hold beyond live blocks is that of the deepest."""
+    if setting.device == "cpu":
+        return peak.total
+    deepest = max(runs)
+    replayed = replay(runs[deepest].trace.events, held=(CUBLAS_BYTES,))
+    if deepest == depth:
+        return replayed.peak_reserved
+    return peak.total + replayed.peak_reserved - replayed.peak_allocated + CUBLAS_BYTES
+
+
+def _basis(
+    architecture: Architecture, setting: Setting, chosen: tuple[int, ...]
+) -> tuple[str, ...]:
+    said = [f"sizes: {architecture.basis}"]
+    if chosen == (architecture.n_layers,):
+        said.append(f"live bytes: traced at all {architecture.n_layers} layers")
+    else:
+        said.append(f"live bytes: traced at {chosen[0]} and {chosen[1]} layers, a line beyond")
+    if setting.device == "cpu":
+        return (*said, "resident memory: live bytes in whole pages, buffers of libraries left out")
+    said.append("operations are those of a CPU: kernels of a GPU may hold other temporaries")
+    if chosen != (architecture.n_layers,):
+        said.append(f"reserved: live bytes and what a replay of {chosen[-1]} layers held beyond")
+    else:
+        said.append("reserved: the trace replayed through PyTorch's caching allocator")
+    return (*said, f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured")
