@@ -20,11 +20,12 @@ def main() -> None:
     architecture = Architecture.model_validate_json(json.dumps(request["architecture"]))
     for told in request["settings"]:
         setting = Setting.model_validate_json(json.dumps(told))
-        answers.write(_answer(architecture, setting, whole=request["whole"]) + "\n")
+        answers.write(answer(architecture, setting, whole=request["whole"]) + "\n")
         answers.flush()
 
 
-def _answer(architecture: Architecture, setting: Setting, *, whole: bool) -> str:
+def answer(architecture: Architecture, setting: Setting, *, whole: bool) -> str:
+    """The footprint as a JSON line, or why there is none."""
     try:
         import torch
 

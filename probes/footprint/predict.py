@@ -23,7 +23,7 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
     """The memory of a setting; with `whole` at the model's own depth, slower and exact."""
     start_s = time.perf_counter()
     chosen = (architecture.n_layers,) if whole else depths(architecture)
-    runs = {n_layers: traced(architecture, setting, n_layers) for n_layers in chosen}
+    runs = {depth: traced(architecture, setting, depth, primed=not whole) for depth in chosen}
     unit = ROUNDING[setting.device]
     found = at_depth(
         {depth: peaks(run.trace, unit) for depth, run in runs.items()}, architecture.n_layers

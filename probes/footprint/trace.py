@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,9 +17,6 @@ from probes.footprint.replay import Trace
 from probes.footprint.settings import Architecture, Setting
 from probes.footprint.tracker import BEFORE, BEHIND, FIRST, LAST, MIDDLE, StorageTracker
 
-STEPS = 2
-"""Optimiser steps: the first makes the optimiser's states, the second runs beside them."""
-
 
 @dataclass(frozen=True)
 class Traced:
@@ -32,9 +28,10 @@ class Traced:
     n_trained: int
 
 
-def traced(architecture: Architecture, setting: Setting, n_layers: int | None = None) -> Traced:
-    """The trace of a setting, at the model's own depth or at another."""
-    depth = n_layers or architecture.n_layers
+def traced(
+    architecture: Architecture, setting: Setting, depth: int, *, primed: bool = False
+) -> Traced:
+    """The trace of a setting on so many layers; `primed` as for `train`."""
     vocabulary = int(architecture.config["vocab_size"])
     model = skeleton(architecture, setting, depth)
     fakes = FakeTensorMode(allow_non_fake_inputs=True)
@@ -47,8 +44,10 @@ def traced(architecture: Architecture, setting: Setting, n_layers: int | None = 
         tracker.add([frozen, list(model.buffers()), constants(model)], "weights")
         tracker.add(trained, "adapters" if setting.adapted else "weights")
         with tracker:
-            run = infer if setting.method == "inference" else train
-            run(model, setting, tracker, vocabulary)
+            if setting.method == "inference":
+                infer(model, setting, tracker, vocabulary)
+            else:
+                train(model, setting, tracker, vocabulary, primed=primed)
         counts = n_params(model), sum(weight.numel() for weight in trained)
         found = Traced(depth, tracker.trace, *counts)
         found.trace.events = list(found.trace.events)  # what dies from here on is not of the run
@@ -94,20 +93,31 @@ def _eyes_shut(padded: bool) -> Iterator[None]:
 # ---------------------------------------------------------------- training
 
 
-def train(model: Any, setting: Setting, tracker: StorageTracker | None, vocabulary: int) -> None:
-    """Optimiser steps as a training script takes them; the tracker is told where it is."""
+def train(
+    model: Any,
+    setting: Setting,
+    tracker: StorageTracker | None,
+    vocabulary: int,
+    *,
+    primed: bool = False,
+) -> None:
+    """Two optimiser steps as a training script takes them; the tracker is told where it is.
+
+    The first makes the optimiser's states, the second runs beside them. With `primed` the first has
+    gradients that nobody computed: its passes hold less than those of the second.
+    """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = optimiser_of(weights, setting)
     loss_of = loss_function(model, setting, vocabulary)
     place = _Places(model, tracker)
-    for step in range(STEPS):
-        for _ in range(min(setting.accumulation, 2)):  # later ones are as the second
-            place.at(step, "forward", BEFORE)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=setting.autocast):
-                loss = loss_of()
-            place.at(step, "backward", BEHIND)
-            loss.backward()
-            del loss
+    for step in range(2):
+        if primed and step == 0:
+            place.at(step, "step", BEFORE)
+            for weight in weights:
+                weight.grad = torch.empty_like(weight)
+            place.tag([weight.grad for weight in weights], "gradients")
+        else:
+            _passes(setting, loss_of, step, place)
             place.tag([weight.grad for weight in weights], "gradients")
         place.at(step, "step", BEFORE)
         if setting.clip:
@@ -115,7 +125,19 @@ def train(model: Any, setting: Setting, tracker: StorageTracker | None, vocabula
         optimiser.step()
         place.tag([list(held.values()) for held in optimiser.state.values()], "optimiser")
         optimiser.zero_grad(set_to_none=True)
-        gc.collect()
+
+
+def _passes(
+    setting: Setting, loss_of: Callable[[], torch.Tensor], step: int, place: _Places
+) -> None:
+    """The forward and backward passes of one optimiser step."""
+    for _ in range(min(setting.accumulation, 2)):  # later ones are as the second
+        place.at(step, "forward", BEFORE)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=setting.autocast):
+            loss = loss_of()
+        place.at(step, "backward", BEHIND)
+        loss.backward()
+        del loss
 
 
 def loss_function(model: Any, setting: Setting, vocabulary: int) -> Callable[[], torch.Tensor]:
