@@ -69,6 +69,7 @@ CORE = (
     "probes.executors.local",
     "probes.figures",
     "probes.hardware.reading",
+    "probes.footprint.deepen",
     "probes.footprint.depth",
     "probes.footprint.replay",
     "probes.footprint.run",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from probes.footprint.deepen import deepened
 from probes.footprint.depth import at_depth, line
-from probes.footprint.replay import ROUNDING, Moment, Peak, peaks, replay
+from probes.footprint.replay import ROUNDING, Moment, Peak, live_peak, peaks, replay
 from probes.footprint.settings import PARTS, Architecture, Footprint, Phase, Setting
 from probes.footprint.trace import Traced, depths, traced
 from probes.machine import package_versions
@@ -23,14 +24,18 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
     """The memory of a setting; with `whole` at the model's own depth, slower and exact."""
     start_s = time.perf_counter()
     chosen = (architecture.n_layers,) if whole else depths(architecture)
-    runs = {depth: traced(architecture, setting, depth, primed=not whole) for depth in chosen}
+    on_cpu = setting.device == "cpu"
+    runs = {
+        depth: traced(architecture, setting, depth, primed=on_cpu or depth < max(chosen))
+        for depth in chosen
+    }
     unit = ROUNDING[setting.device]
     found = at_depth(
         {depth: peaks(run.trace, unit) for depth, run in runs.items()}, architecture.n_layers
     )
     moment, peak = max(found.items(), key=lambda each: each[1].total)
-    reserved = _reserved(runs, peak, architecture.n_layers, setting)
-    context = CONTEXT_BYTES if setting.device == "cuda" else 0
+    reserved, how = (peak.total, "") if on_cpu else _reserved(runs, peak, architecture.n_layers)
+    context = 0 if on_cpu else CONTEXT_BYTES
     expected = reserved + context
     return Footprint(
         model=architecture.name,
@@ -45,7 +50,7 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
         context_bytes=context,
         safe_bytes=expected + max(int(SLACK_SHARE * expected), SLACK_BYTES),
         traced_layers=chosen,
-        basis=_basis(architecture, setting, chosen),
+        basis=_basis(architecture, chosen, how),
         versions=package_versions(),
         trace_s=round(time.perf_counter() - start_s, 2),
     )
@@ -68,30 +73,34 @@ def _count(runs: dict[int, Traced], depth: int, name: str) -> int:
     return line({n_layers: getattr(run, name) for n_layers, run in runs.items()}, depth)
 
 
-def _reserved(runs: dict[int, Traced], peak: Peak, depth: int, setting: Setting) -> int:
-    """Segments of the replayed trace; what they hold beyond live blocks is that of the deepest."""
-    if setting.device == "cpu":
-        return peak.total
+def _reserved(runs: dict[int, Traced], peak: Peak, depth: int) -> tuple[int, str]:
+    """The most that segments hold in a replay, and of what it was one.
+
+    The trace of the deepest run is made as deep as the model. Where that has not the peak that the
+    lines have, what the deepest run's segments held beyond its live blocks is added to it.
+    """
     deepest = max(runs)
-    replayed = replay(runs[deepest].trace.events, held=(CUBLAS_BYTES,))
+    events = runs[deepest].trace.events
     if deepest == depth:
-        return replayed.peak_reserved
-    return peak.total + replayed.peak_reserved - replayed.peak_allocated + CUBLAS_BYTES
+        found = replay(events, held=(CUBLAS_BYTES,))
+        return found.peak_reserved, "the trace replayed through PyTorch's caching allocator"
+    deep = deepened(runs[deepest].trace, depth)
+    if deep is not None and live_peak(deep, ROUNDING["cuda"]) == peak.total:
+        found = replay(deep, held=(CUBLAS_BYTES,))
+        how = f"the trace of {deepest} layers made as deep as the model and replayed through"
+        return found.peak_reserved, f"{how} PyTorch's caching allocator"
+    found = replay(events, held=(CUBLAS_BYTES,))
+    beyond = found.peak_reserved - live_peak(events, ROUNDING["cuda"])
+    return peak.total + beyond, f"live bytes and what a replay of {deepest} layers held beyond"
 
 
-def _basis(
-    architecture: Architecture, setting: Setting, chosen: tuple[int, ...]
-) -> tuple[str, ...]:
+def _basis(architecture: Architecture, chosen: tuple[int, ...], how: str) -> tuple[str, ...]:
     said = [f"sizes: {architecture.basis}"]
     if chosen == (architecture.n_layers,):
         said.append(f"live bytes: traced at all {architecture.n_layers} layers")
     else:
         said.append(f"live bytes: traced at {chosen[0]} and {chosen[1]} layers, a line beyond")
-    if setting.device == "cpu":
+    if not how:
         return (*said, "resident memory: live bytes in whole pages, buffers of libraries left out")
     said.append("operations are those of a CPU: kernels of a GPU may hold other temporaries")
-    if chosen != (architecture.n_layers,):
-        said.append(f"reserved: live bytes and what a replay of {chosen[-1]} layers held beyond")
-    else:
-        said.append("reserved: the trace replayed through PyTorch's caching allocator")
-    return (*said, f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured")
+    return (*said, f"reserved: {how}", f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured")

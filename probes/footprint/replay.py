@@ -24,6 +24,8 @@ class Trace:
     """From which event on it is which moment."""
     kinds: dict[int, str] = field(default_factory=dict)
     """What a storage holds; the others are activations."""
+    layers: dict[int, int] = field(default_factory=dict)
+    """Which layer a storage belongs to that came outside the layers: a weight, its gradient."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,20 @@ def peaks(trace: Trace, unit: int) -> dict[Moment, Peak]:
         if moment not in found or best > found[moment].total:
             found[moment] = Peak(best, at_best)
     return found
+
+
+def live_peak(events: Iterable[tuple[int, int]], unit: int) -> int:
+    """The most live bytes of a trace."""
+    sizes: dict[int, int] = {}
+    live = highest = 0
+    for storage, size in events:
+        if size < 0:
+            live -= sizes.pop(storage)
+        else:
+            sizes[storage] = rounded(size, unit)
+            live += sizes[storage]
+            highest = max(highest, live)
+    return highest
 
 
 # ---------------------------------------------------------------- PyTorch's caching allocator

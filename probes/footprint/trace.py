@@ -11,11 +11,12 @@ from unittest import mock
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from probes.footprint.deepen import BEFORE, BEHIND, FIRST, LAST, MIDDLE
 from probes.footprint.modules import all_alike, constants, decoder_layers, fill, skeleton
 from probes.footprint.preference import chunk_head, kernels_of_a_gpu, pair_loss
 from probes.footprint.replay import Trace
 from probes.footprint.settings import Architecture, Setting
-from probes.footprint.tracker import BEFORE, BEHIND, FIRST, LAST, MIDDLE, StorageTracker
+from probes.footprint.tracker import StorageTracker
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def traced(
         frozen = [weight for weight in model.parameters() if not weight.requires_grad]
         tracker.add([frozen, list(model.buffers()), constants(model)], "weights")
         tracker.add(trained, "adapters" if setting.adapted else "weights")
+        for number, layer in enumerate(decoder_layers(model)):
+            tracker.belong([*layer.parameters(), *layer.buffers(), *constants(layer)], number)
         with tracker:
             if setting.method == "inference":
                 infer(model, setting, tracker, vocabulary)
@@ -119,11 +122,13 @@ def train(
         else:
             _passes(setting, loss_of, step, place)
             place.tag([weight.grad for weight in weights], "gradients")
+        place.belong(optimiser)
         place.at(step, "step", BEFORE)
         if setting.clip:
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         place.tag([list(held.values()) for held in optimiser.state.values()], "optimiser")
+        place.belong(optimiser)
         optimiser.zero_grad(set_to_none=True)
 
 
@@ -148,6 +153,7 @@ def loss_function(model: Any, setting: Setting, vocabulary: int) -> Callable[[],
     batch: dict[str, Any] = {"input_ids": ids, "labels": ids.clone(), "use_cache": False}
     if setting.padded:
         batch["attention_mask"] = torch.ones_like(ids)
+        batch["attention_mask"][0, 0] = 0
     if setting.loss == "chunked":
         chunk_head(model)
         batch["fused_lm_head"] = True
@@ -171,6 +177,7 @@ class _Places:
         if tracker is None:
             return
         layers = decoder_layers(model)
+        self._weights = [list(layer.parameters()) for layer in layers]
         for number, layer in enumerate(layers):
             name = FIRST if number == 0 else LAST if number == len(layers) - 1 else MIDDLE
             layer.register_forward_pre_hook(self._entered(name))
@@ -185,6 +192,14 @@ class _Places:
         """Say what tensors hold that are there already."""
         if self._tracker is not None:
             self._tracker.add(held, kind)
+
+    def belong(self, optimiser: torch.optim.Optimizer) -> None:
+        """Say to which layer gradients and the optimiser's states belong."""
+        if self._tracker is not None:
+            for number, weights in enumerate(self._weights):
+                for weight in weights:
+                    states = list(optimiser.state.get(weight, {}).values())
+                    self._tracker.belong([weight.grad, *states], number)
 
     def _mark(self, where: str) -> None:
         if self._tracker is not None:
@@ -244,6 +259,9 @@ def infer(model: Any, setting: Setting, tracker: StorageTracker | None, vocabula
             setattr(layer, name, old.new_empty((*old.shape[:-2], kept, old.shape[-1])))
             del old
     place.tag(_held(cache), "cache")
+    if tracker is not None:
+        for number, layer in enumerate(cache.layers):
+            tracker.belong([layer.keys, layer.values], number)
     place.at(0, "decode", BEFORE)
     mask = torch.ones((setting.batch, longer + 1), dtype=torch.long) if setting.padded else None
     _read(model, ids[:, :1], mask, cache)

@@ -13,9 +13,6 @@ from torch.utils._pytree import tree_leaves
 
 from probes.footprint.replay import Moment, Trace
 
-BEFORE, FIRST, MIDDLE, LAST, BEHIND = "before", "first", "middle", "last", "behind"
-"""Where in a phase: before the layers, in the first, in one between, in the last, behind them."""
-
 
 class StorageTracker(TorchDispatchMode):
     """Every storage that an operation returns, until it dies."""
@@ -26,10 +23,17 @@ class StorageTracker(TorchDispatchMode):
         self._vocabulary, self._cuda = vocabulary, device == "cuda"
         self._live: dict[int, int] = {}
         self._count = 0
+        self._outside = False
 
     def begin(self, moment: Moment) -> None:
         """From here on it is another moment."""
         self.trace.moments.append((len(self.trace.events), moment))
+        self._outside = moment[1] == "step"
+
+    def belong(self, held: Any, layer: int) -> None:
+        """Say of which layer these tensors are."""
+        for tensor in _tensors(held):
+            self.trace.layers[self._number(tensor)] = layer
 
     def add(self, held: Any, kind: str | None = None) -> None:
         """Count the storages of these tensors, as of now, and say what they hold."""
@@ -54,7 +58,24 @@ class StorageTracker(TorchDispatchMode):
             self._pass(workspace(args, self._cuda))
         result = func(*args, **(kwargs or {}))
         self.add(result)
+        if self._outside:
+            self._inherit(result, args)
         return result
+
+    def _inherit(self, result: Any, args: Any) -> None:
+        """Outside the layers, what is made of one layer's tensor is that layer's."""
+        made, source = result, args[0] if args else None
+        if isinstance(made, torch.Tensor):
+            made, source = [made], [source]
+        if isinstance(made, (list, tuple)) and isinstance(source, (list, tuple)):
+            for tensor, origin in zip(made, source, strict=False):
+                if isinstance(tensor, torch.Tensor) and isinstance(origin, torch.Tensor):
+                    layer = self.trace.layers.get(self._number(origin))
+                    if layer is not None:
+                        self.trace.layers.setdefault(self._number(tensor), layer)
+
+    def _number(self, tensor: torch.Tensor) -> int:
+        return self._live.get(tensor.untyped_storage()._cdata, 0)
 
     def _all_of(self, tensor: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         """What a mask picks where it is true everywhere: without data nobody can look."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from probes.footprint.deepen import deepened
 from probes.footprint.depth import at_depth, line
 from probes.footprint.replay import (
     MIB,
@@ -9,6 +10,7 @@ from probes.footprint.replay import (
     OutOfMemory,
     Peak,
     Trace,
+    live_peak,
     peaks,
     replay,
 )
@@ -97,6 +99,30 @@ def test_each_moment_grows_by_its_own_line() -> None:
     deep = at_depth(found, 20)
     assert deep[early] == Peak(100, {"logits": 100})
     assert deep[late] == Peak(200, {"gradients": 200})
+
+
+def test_the_middle_layer_is_repeated_and_hands_on() -> None:
+    """Each layer makes its output and ends that of the layer before; the way back ends the rest."""
+    trace = Trace(
+        events=[(1, 10), (2, 20), (3, 20), (2, -1), (4, 30), (3, -1), (4, -1), (1, -1)],
+        moments=[
+            (0, (0, "load", "before")),
+            (1, (0, "forward", "first")),
+            (2, (0, "forward", "middle")),
+            (4, (0, "forward", "last")),
+            (6, (0, "forward", "behind")),
+        ],
+    )
+    events = deepened(trace, 5)
+    assert events is not None
+    assert [size for _, size in events] == [10, 20, 20, -1, 20, -1, 20, -1, 30, -1, -1, -1]
+    assert live_peak(events, 1) == 60
+    assert replay(events).allocated == 0
+
+
+def test_a_middle_layer_that_ends_what_nobody_hands_it_is_no_pattern() -> None:
+    moments = [(0, (0, "load", "before")), (1, (0, "forward", "middle"))]
+    assert deepened(Trace(events=[(1, 10), (1, -1)], moments=moments), 5) is None
 
 
 def test_one_depth_is_taken_as_it_is() -> None:

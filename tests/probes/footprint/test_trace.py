@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from probes.footprint.deepen import deepened
 from probes.footprint.predict import predict
 from probes.footprint.replay import peaks
 from probes.footprint.settings import Architecture, Footprint, Setting
@@ -111,6 +112,22 @@ def test_a_fourth_layer_adds_what_the_third_did() -> None:
         assert four[moment].total - three[moment].total == grown
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"method": "lora"},
+        {"method": "full", "optimiser": "adamw_foreach", "accumulation": 2},
+        {"method": "inference", "new_tokens": 8},
+    ],
+)
+def test_three_layers_made_deeper_are_the_deeper_trace(told: dict[str, Any]) -> None:
+    setting = Setting(seq_len=64, clip=False, **told)  # its one vector has a norm a weight
+    deeper = deepened(traced(TINY, setting, 3).trace, 5)
+    own = traced(TINY, setting, 5).trace.events
+    assert deeper is not None
+    assert [size for _, size in deeper] == [size for _, size in own]
+
+
 def test_the_line_ends_where_the_whole_model_is() -> None:
     deep = Architecture.of_config("deep", {**TINY.config, "num_hidden_layers": 5})
     setting = Setting(method="lora", seq_len=128, checkpointing=True)
@@ -120,6 +137,8 @@ def test_the_line_ends_where_the_whole_model_is() -> None:
     assert found.parts == whole.parts
     assert found.phases == whole.phases
     assert found.n_params == whole.n_params
+    assert found.reserved_bytes == whole.reserved_bytes
+    assert "made as deep" in found.basis[-2]
 
 
 def test_the_parts_are_the_peak() -> None:
