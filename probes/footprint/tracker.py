@@ -133,7 +133,19 @@ def _gemm_4bit(args: Any, cuda: bool) -> list[int]:
     return [prod(shape) // block * 4, weight, rows * shape[0] * inputs.element_size()]
 
 
+def _broadcast(args: Any, cuda: bool) -> list[int]:
+    """On a CPU a product of 16-bit batches copies an operand that all of a batch share, for each.
+
+    So does the head of a model for the last tokens of several prompts (torch 2.13, oneDNN).
+    """
+    if cuda or args[0].element_size() != 2:
+        return []
+    shared = (each for each in args[:2] if each.shape[0] > 1 and each.stride(0) == 0)
+    return [each.numel() * each.element_size() for each in shared]
+
+
 _WORKSPACES: dict[str, Callable[[Any, bool], list[int]]] = {
-    "bitsandbytes.gemm_4bit.default": _gemm_4bit
+    "bitsandbytes.gemm_4bit.default": _gemm_4bit,
+    "aten.bmm.default": _broadcast,
 }
 """Operations that hold memory which no result shows."""

@@ -179,6 +179,19 @@ def test_a_cache_has_keys_and_values_for_every_token() -> None:
     assert set(found.phases) == {"load", "forward", "decode"}
 
 
+def test_a_cpu_copies_the_head_for_each_prompt() -> None:
+    workspace = {}
+    for device in ("cpu", "cuda"):
+        told = {"dtype": "bfloat16", "seq_len": 4, "batch": 3, "device": device}
+        run = traced(TINY, Setting(method="inference", **told), 3).trace
+        workspace[device] = sum(
+            size
+            for storage, size in run.events
+            if run.kinds.get(storage) == "workspace" and size > 0
+        )
+    assert workspace == {"cpu": 3 * HIDDEN * VOCABULARY * 2, "cuda": 0}
+
+
 def test_unlike_layers_are_all_traced() -> None:
     deep = {**TINY.config, "num_hidden_layers": 5}
     assert depths(Architecture.of_config("deep", deep)) == (2, 3)
