@@ -135,6 +135,8 @@ class Architecture(Record):
         }
         if card.head_size is not None:
             config["head_dim"] = card.head_size
+        if kind == "mistral":  # transformers' default is that of the first version alone
+            config["sliding_window"] = None
         layers = f"layers of {kind}" if kind else "unknown family: layers taken for Llama's"
         return cls(name=card.name, config=config, basis=f"model card, {layers}")
 

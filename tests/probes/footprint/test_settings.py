@@ -59,3 +59,10 @@ def test_a_config_keeps_what_shapes_the_layers() -> None:
         Architecture.of_config(
             "m", {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 8}
         )
+
+
+def test_a_mistral_card_has_no_window() -> None:
+    """The default of transformers is a window of 4,096 tokens, which only the first version had."""
+    found = Architecture.of_card(model_cards()["Mistral-7B-Instruct-v0.3"])
+    assert found.config["model_type"] == "mistral"
+    assert found.config["sliding_window"] is None
