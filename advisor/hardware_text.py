@@ -36,9 +36,10 @@ def hardware_lines(readings: Readings) -> Iterator[Line]:
 def ceilings(machine: Machine) -> str:
     """`121 TFLOPS in bf16, 300 GB/s, 72 W, of 2023`."""
     peak = "bf16" if machine.bf16 else "fp16, no bf16"
-    parts = [f"{machine.tflops:g} TFLOPS in {peak}"]
-    if machine.bandwidth_bytes_per_s is not None:
-        parts.append(f"{machine.bandwidth_bytes_per_s / 1e9:g} GB/s")
+    parts = [
+        f"{machine.tflops:g} TFLOPS in {peak}",
+        f"{machine.bandwidth_bytes_per_s / 1e9:g} GB/s",
+    ]
     if machine.tdp_watts is not None:
         parts.append(f"{machine.tdp_watts} W")
     if machine.year is not None:

@@ -7,14 +7,19 @@ them are cruder, with one share of the peak for everything, and serve where only
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from knowledge.decoding import Request, Serving, answering_time, largest_batch, latency
-from knowledge.errors import UserError
-from knowledge.measured import gpus
-from knowledge.records import Machine, Speed
-from knowledge.throughput import Device, Job, Network, Prediction, Throughput, training_time
+from knowledge.records import Machine, Source, Speed
+from knowledge.throughput import (
+    Device,
+    Job,
+    Network,
+    Prediction,
+    Throughput,
+    ceilings_of,
+    training_time,
+)
 
 SERVING_UTILISATION = 0.25
 """Share of a card's peak that batched serving of a small model reaches; an assumption, stated in
@@ -88,8 +93,6 @@ def serving_usd_per_month(
 
 
 HOURS_A_MONTH = 730
-ALIASES = {"a100-80gb": "a100-80gb-sxm", "h100-80gb": "h100-80gb-sxm"}
-"""Names of `hardware/machines.yaml` that are shorter than those of `published/gpus.csv`."""
 
 
 @dataclass(frozen=True)
@@ -98,32 +101,21 @@ class Place:
 
     device: Device
     memory_gb: float
+    """What the driver counts as total."""
     usd_per_hour: float | None
-    price_date: str
-    """Empty where the price is the user's own, or there is none."""
-    price_source: str
+    """None where there is no price; 0 is one."""
+    price: Source | None
+    """Where the table's price is from, and its date; None where the caller said his own."""
 
 
-def place(name: str, prices: Mapping[str, float] | None = None) -> Place:
-    """The device of that name; `prices`, in USD an hour by name, go before the table's.
-
-    Raises:
-        UserError: E-HARDWARE-UNKNOWN, with the names that exist.
-    """
-    found = gpus().get(ALIASES.get(name, name))
-    if found is None:
-        raise UserError(
-            "E-HARDWARE-UNKNOWN",
-            f"no machine is called '{name[:80]}'",
-            hint=f"choose one of {', '.join(gpus())}",
-        )
-    own = (prices or {}).get(name)
+def place(machine: Machine, usd_per_hour: float | None = None) -> Place:
+    """That machine, at the caller's own price of an hour, else at the table's."""
+    told = usd_per_hour is not None
     return Place(
-        device=Device(found.name, found.tflops, found.bandwidth_gb_s),
-        memory_gb=found.memory_gb,
-        usd_per_hour=found.usd_per_hour if own is None else own,
-        price_date=found.price_date if own is None else "",
-        price_source=found.price_source if own is None else "your own",
+        device=ceilings_of(machine),
+        memory_gb=machine.total_bytes / 1e9,
+        usd_per_hour=usd_per_hour if told else machine.usd_per_hour,
+        price=None if told else machine.price,
     )
 
 

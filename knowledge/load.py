@@ -56,7 +56,7 @@ def ladders() -> dict[str, Ladder]:
 
 @cache
 def machines() -> dict[str, Machine]:
-    """Every priced machine by name."""
+    """Every machine by name."""
     return {row.name: row for row in _read("machines", Machine)}
 
 

@@ -1,14 +1,13 @@
 """Memory and speed that others measured and published, row by row with their sources.
 
-`published/measured.csv` and `published/gpus.csv` are written by `results/fit/published.py`.
+`published/measured.csv` is written by `results/fit/published.py`.
 """
 
 from __future__ import annotations
 
 import csv
-from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -17,7 +16,6 @@ from knowledge.records import Fact
 
 FOLDER = Path(__file__).parent / "published"
 Method = Literal["full", "lora", "qlora", "dpo-lora", "inference"]
-F = TypeVar("F", bound=Fact)
 
 
 class Measured(Fact):
@@ -52,7 +50,7 @@ class Measured(Fact):
     variant: str = ""
     """What else sets the row apart: `compile`, `dora`, `liger`, …"""
     gpu: str = ""
-    """Name in `published/gpus.csv`, or what the source says where it is not there."""
+    """Slug of a machine, or what the source says where that device is not among them."""
     n_gpu: int = Field(default=1, gt=0)
     parallel: str = "none"
     """`none`, `ddp`, or how the model is spread over the GPUs."""
@@ -94,49 +92,19 @@ class Measured(Fact):
         return self.tokens * self.n_gpu / self.tokens_per_s
 
 
-class Gpu(Fact):
-    """Ceilings of one device and what it costs by the hour."""
-
-    name: str
-    title: str
-    memory_gb: float = Field(gt=0)
-    bandwidth_gb_s: float = Field(gt=0)
-    """Of its memory."""
-    tflops: float = Field(gt=0)
-    """Dense bf16 (fp16 where there is none) with fp32 accumulation, 10^12 operations a second."""
-    usd_per_hour: float | None = Field(default=None, ge=0)
-    """On demand; 0 for one's own machine."""
-    price_date: str = ""
-    price_source: str = ""
-
-
 def read_measured(path: Path = FOLDER / "measured.csv") -> tuple[Measured, ...]:
     """Every row of the file.
 
     Raises:
         UserError: E-MEASURED, with the line that is not a measurement.
     """
-    return tuple(_read(path, Measured))
-
-
-@cache
-def gpus(path: Path = FOLDER / "gpus.csv") -> dict[str, Gpu]:
-    """Devices by name.
-
-    Raises:
-        UserError: E-MEASURED, with the line that is not a device.
-    """
-    return {row.name: row for row in _read(path, Gpu)}
-
-
-def _read(path: Path, kind: type[F]) -> list[F]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         rows = []
         for line in reader:
             known = {key: value for key, value in line.items() if value != ""}
             try:
-                rows.append(kind.model_validate(known))
+                rows.append(Measured.model_validate(known))
             except ValidationError as error:
                 first = error.errors()[0]
                 place = ".".join(str(part) for part in first["loc"]) or "row"
@@ -146,4 +114,4 @@ def _read(path: Path, kind: type[F]) -> list[F]:
                     place=str(path),
                     hint="write it anew with python -m results.fit.published",
                 ) from None
-    return rows
+    return tuple(rows)

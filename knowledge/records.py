@@ -117,7 +117,7 @@ class Machine(Fact):
     reported_bytes: int | None = Field(default=None, gt=0)
     """What the driver counts as total, where that was looked up; less than sold on cards that keep
     error-correcting codes there, else up to 7 % more."""
-    bandwidth_bytes_per_s: int | None = Field(default=None, gt=0)
+    bandwidth_bytes_per_s: int = Field(gt=0)
     """Peak of its memory."""
     tflops: float = Field(gt=0)
     """Dense bf16 peak with fp32 accumulation (fp16 without bf16, fp32 for a CPU), in 10^12

@@ -21,7 +21,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from knowledge.records import Fact, IsoDate, ModelCard, Source
+from knowledge.records import Fact, IsoDate, Machine, ModelCard, Source
 
 Checkpointing = Literal["none", "selective", "full"]
 RECOMPUTED = {"none": 0.0, "selective": 0.5, "full": 1.0}
@@ -75,6 +75,11 @@ class Device:
     tflops: float
     """Dense bf16 peak with fp32 accumulation, in 10^12 operations a second."""
     bandwidth_gb_s: float
+
+
+def ceilings_of(machine: Machine) -> Device:
+    """The machine as times are computed from it."""
+    return Device(machine.name, machine.tflops, machine.bandwidth_bytes_per_s / 1e9)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Writes `knowledge/published/measured.csv` and `gpus.csv` from the collected published rows.
+"""Writes `knowledge/published/measured.csv` from the collected published rows.
 
     python -m results.fit.published ../shared/data/measured \
         --qwen2.5 speed_benchmark.rst --qwen3 speed_benchmark.md
 
-The folder holds `measured.csv` and `gpus.csv`, collected by hand with a note on each row. The two
-documents are docs/source/benchmark/speed_benchmark.rst of QwenLM/Qwen2.5 (at 010c37c3) and
+The folder holds `measured.csv`, collected by hand with a note on each row. The two documents are
+docs/source/benchmark/speed_benchmark.rst of QwenLM/Qwen2.5 (at 010c37c3) and
 docs/source/getting_started/speed_benchmark.md of QwenLM/Qwen3 (at 7a2f61ff): of the second only the
 SGLang tables are read, as the others are among the collected rows. Figures are kept with their
 source, prose is not. Prints how many rows were left out and why.
@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowledge.load import model_cards
-from knowledge.measured import FOLDER, Gpu, Measured
+from knowledge.load import machines, model_cards
+from knowledge.measured import FOLDER, Measured
 
 Row = dict[str, str]
 GIB = 1.073741824
@@ -123,19 +123,19 @@ QUALITY = {"Q1-logged-exact": "logged", "Q5-capacity-bound": "capacity"}
 MEAN_TOKENS = {"peft-l40s-2026": 210}
 """4,198,051 tokens of 20,000 rows, as its result files log (`train total tokens`)."""
 GPUS = {
-    "A100-SXM4-80GB": "a100-80gb-sxm",
-    "A100-SXM4-40GB": "a100-40gb-sxm",
-    "A100-40GB-SXM": "a100-40gb-sxm",
+    "A100-SXM4-80GB": "a100-80gb",
+    "A100-SXM4-40GB": "a100-40gb",
+    "A100-40GB-SXM": "a100-40gb",
     "A10G-24GB": "a10g",
     "H20-96GB": "h20",
-    "H100 (DGX)": "h100-80gb-sxm",
-    "H100-80GB-SXM": "h100-80gb-sxm",
+    "H100 (DGX)": "h100-80gb",
+    "H100-80GB-SXM": "h100-80gb",
     "H100-96GB-500W": "h100-96gb-500w",
-    "H200-SXM-141GB": "h200-141gb-sxm",
-    "H200-141GB": "h200-141gb-sxm",
-    "B200": "b200-180gb-sxm",
-    "B200 (HGX)": "b200-180gb-sxm",
-    "B200-SXM-180GB": "b200-180gb-sxm",
+    "H200-SXM-141GB": "h200",
+    "H200-141GB": "h200",
+    "B200": "b200",
+    "B200 (HGX)": "b200",
+    "B200-SXM-180GB": "b200",
     "MI300X": "mi300x",
     "MI325X": "mi325x",
     "Tesla T4": "t4",
@@ -147,25 +147,8 @@ GPUS = {
     "RTX A5000": "rtx-a5000",
     "RTX 6000 Ada": "rtx-6000-ada",
 }
-MORE_GPUS = (
-    Gpu(
-        name="h20",
-        title="H20 96GB",
-        memory_gb=96,
-        bandwidth_gb_s=4000,
-        tflops=148,
-        price_source="no price; ceilings: https://willitrunai.com/es/gpus/h20-96gb",
-    ),
-    Gpu(
-        name="h100-96gb-500w",
-        title="H100 96GB HBM2e, 500 W",
-        memory_gb=96,
-        bandwidth_gb_s=2400,
-        tflops=989.4,
-        price_source="no price; pytorch/torchtitan benchmarks/llama3_h100_202412_torchtitan.md,"
-        " which reckons with the peak of the 700 W card",
-    ),
-)
+"""Device in the source -> its machine in `knowledge/hardware/machines.yaml`; what is not here stays
+as the source has it, and is no known device."""
 
 
 def stack_of(source: str) -> str:
@@ -247,7 +230,7 @@ def whole(text: str) -> str:
     return str(int(float(text))) if text else ""
 
 
-def cleaned(row: Row, gpus: dict[str, Gpu]) -> Row:
+def cleaned(row: Row) -> Row:
     """One collected row in the columns of `Measured`."""
     source, note, shape = row["source_url_or_repo_path"], row["note"], shape_of(row)
     stack, n_gpu = stack_of(source), int(float(row["n_gpu"] or 1))
@@ -260,7 +243,7 @@ def cleaned(row: Row, gpus: dict[str, Gpu]) -> Row:
         memory /= n_gpu
     gpu = GPUS.get(row["gpu"], row["gpu"])
     if "Q0-OOM" in note:
-        memory, bound = gpus[gpu].memory_gb, "above"
+        memory, bound = machines()[gpu].memory_bytes / 1e9, "above"
     if "Q5-" in note:
         bound = "within"
     speed = float(row["tokens_per_s"] or 0) * (n_gpu if per_gpu else 1)
@@ -384,7 +367,7 @@ def served(runtime: str, cells: list[str], qwen3: bool) -> Row | None:
         "prompt_tokens": length,
         "new_tokens": "2048",
         "micro_batch": "1",
-        "gpu": "h20" if qwen3 else "a100-80gb-sxm",
+        "gpu": "h20" if qwen3 else "a100-80gb",
         "n_gpu": n_gpu,
         "parallel": "none" if n_gpu == "1" else "spread",
         "memory_gb": f"{memory:.4g}" if memory else "",
@@ -395,29 +378,6 @@ def served(runtime: str, cells: list[str], qwen3: bool) -> Row | None:
         "quality": "table",
         "source": source,
     }
-
-
-def gpu_rows(path: Path) -> list[Gpu]:
-    """The table of devices, with names that a command line can take."""
-    rows = []
-    for row in csv.DictReader(path.open(encoding="utf-8", newline="")):
-        title = re.sub(r" \(.*\)", "", row["gpu"])
-        name = re.sub(r"-\d+gb$", "", title.lower().replace(" ", "-"))
-        source = re.sub(r'find_string "[^"]*" id \d+|id \d{6,}', "", row["price_source"]).strip()
-        said = f"{row['price_kind']}; {source}".strip("; ")
-        rows.append(
-            Gpu(
-                name=name,
-                title=row["gpu"],
-                memory_gb=float(row["vram_gb"]),
-                bandwidth_gb_s=float(row["memory_bandwidth_gbs"]),
-                tflops=float(row["bf16_tflops_dense"]),
-                usd_per_hour=float(price) if (price := row["on_demand_usd_per_hour"]) else None,
-                price_date=row["price_date"],
-                price_source=said if row["on_demand_usd_per_hour"] else "",
-            )
-        )
-    return [*rows, *MORE_GPUS]
 
 
 def write(path: Path, rows: list[Row], columns: list[str]) -> None:
@@ -436,8 +396,6 @@ def main() -> None:
     parser.add_argument("--qwen2.5", dest="qwen2", type=Path, required=True)
     parser.add_argument("--qwen3", type=Path, required=True)
     asked = parser.parse_args()
-    gpus = gpu_rows(asked.folder / "gpus.csv")
-    by_name = {gpu.name: gpu for gpu in gpus}
     kept: list[Row] = []
     left: Counter[tuple[str, str]] = Counter()
     for row in csv.DictReader((asked.folder / "measured.csv").open(encoding="utf-8", newline="")):
@@ -445,7 +403,7 @@ def main() -> None:
         if reason:
             left[reason, stack_of(row["source_url_or_repo_path"])] += 1
         else:
-            kept.append(cleaned(row, by_name))
+            kept.append(cleaned(row))
     found = [(*pair, False) for pair in tables_2_5(asked.qwen2.read_text(encoding="utf-8"))]
     found += [(*pair, True) for pair in tables_3(asked.qwen3.read_text(encoding="utf-8"))]
     for runtime, cells, qwen3 in found:
@@ -460,11 +418,6 @@ def main() -> None:
     for line in kept:
         Measured.model_validate({key: value for key, value in line.items() if value != ""})
     write(FOLDER / "measured.csv", kept, list(Measured.model_fields))
-    prices = [
-        {k: "" if v is None else f"{v:g}" if isinstance(v, float) else v for k, v in gpu}
-        for gpu in gpus
-    ]
-    write(FOLDER / "gpus.csv", prices, list(Gpu.model_fields))
 
 
 if __name__ == "__main__":

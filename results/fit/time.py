@@ -2,10 +2,10 @@
 
     python -m results.fit.time
 
-Reads `knowledge/published/` only. Every constant has a prior that says what is plausible at all;
-each source moves all its times by an effect of its own, shrunk towards none, and no source counts
-for more than CAP rows, or 66 rows of one table would be the whole fit. The functions are those that
-the product runs.
+Reads `knowledge/published/` and the compiled machines only. Every constant has a prior that says
+what is plausible at all; each source moves all its times by an effect of its own, shrunk towards
+none, and no source counts for more than CAP rows, or 66 rows of one table would be the whole fit.
+The functions are those that the product runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from knowledge.decoding import Request, Serving, group_name, prompt_s, token_s
-from knowledge.measured import Measured, gpus, read_measured
+from knowledge.load import machines
+from knowledge.measured import Measured, read_measured
 from knowledge.records import Source
 from knowledge.throughput import (
     DecodingLaw,
@@ -32,6 +33,7 @@ from knowledge.throughput import (
     Stack,
     Throughput,
     TrainingLaw,
+    ceilings_of,
     micro_step_s,
 )
 
@@ -84,8 +86,7 @@ def network_of(row: Measured) -> Network:
 
 def device_of(row: Measured) -> Device:
     """The ceilings of a row's device."""
-    gpu = gpus()[row.gpu]
-    return Device(gpu.name, gpu.tflops, gpu.bandwidth_gb_s)
+    return ceilings_of(machines()[row.gpu])
 
 
 def job_of(row: Measured) -> Job:
@@ -105,7 +106,7 @@ def why_not(row: Measured) -> str:
     """Why a row with a speed is not in the fit; empty where it is."""
     if row.n_layers is None:
         return "shape of the model not looked up"
-    if row.gpu not in gpus():
+    if row.gpu not in machines():
         return "device not named, or its ceilings not known"
     if row.parallel not in SPREAD_APART:
         return "model spread over GPUs that wait for their links"
