@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("advisor.commands.plan:plan", "Show what `probe` would run, and its price; run nothing."),
     "report": ("advisor.commands.report:report", "Make a run's report again, or show it."),
     "audit": ("advisor.commands.audit:audit", "Show what is wrong with the data and what it costs; run no model."),
+    "fit": ("advisor.commands.fit:fit", "Say what fits a card, how long it takes and what it costs."),
     "retrieval": ("advisor.commands.retrieval:retrieval", "Show how well documents can be searched, before any question."),
     "knowledge": ("advisor.commands.knowledge:knowledge", "Read, search and audit what the advisor believes before any probe."),
     "doctor": ("advisor.commands.doctor:doctor", "Show what this machine has and what could be loaded."),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from knowledge.errors import UserError
 from knowledge.expectations import Expectations
-from knowledge.records import Fact, Ladder, Machine, ModelCard, Speed
+from knowledge.records import Fact, Ladder, Machine, MemoryForm, ModelCard, Speed
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 from knowledge.throughput import Throughput
 
@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "methods": ("methods/methods.yaml", MethodCard),
     "failures": ("methods/failures.yaml", FailureMode),
     "symptoms": ("symptoms/*.yaml", Symptom),
+    "memory_forms": ("memory_forms/memory_forms.yaml", MemoryForm),
     "prior": ("prior/prior.yaml", Expectations),
     "coverage": ("claims/coverage/*.yaml", Coverage),
     "throughput": ("throughput/throughput.yaml", Throughput),
@@ -106,6 +107,12 @@ def throughput() -> Throughput:
 def coverage() -> tuple[Coverage, ...]:
     """What became of each statement of the five documents, in their order."""
     return _read("coverage", Coverage)
+
+
+@cache
+def memory_forms() -> tuple[MemoryForm, ...]:
+    """The closed forms of memory, one a group of settings."""
+    return _read("memory_forms", MemoryForm)
 
 
 def unpinned(row: Ladder) -> tuple[ModelCard, ...]:

@@ -169,3 +169,26 @@ class Speed(Fact):
     start_s: float = Field(ge=0)
     """Start of one worker: imports and loading."""
     evidence: Source
+
+
+class Factors(Fact):
+    """Factors of the terms of one place of a run (`probes.footprint.closed_form`)."""
+
+    once: dict[str, float]
+    layer: dict[str, float]
+    """Of what comes again with every layer."""
+
+
+class MemoryForm(Fact):
+    """Closed forms of the memory of one group of settings, fitted to traces."""
+
+    group: str
+    """Method, weights, checkpointing: `lora bfloat16 checkpointed`."""
+    places: dict[str, Factors]
+    """By step, phase and where in it: `1 backward middle`."""
+    n: int = Field(gt=0)
+    """Traces that it was fitted to."""
+    median_error: float
+    """Of the peak, relative, on traces that it was not fitted to."""
+    worst_error: float
+    checked: IsoDate

@@ -7,17 +7,21 @@ import time
 from probes.footprint.deepen import deepened
 from probes.footprint.depth import at_depth, line
 from probes.footprint.replay import ROUNDING, Moment, Peak, live_peak, peaks, replay
-from probes.footprint.settings import PARTS, Architecture, Footprint, Phase, Setting
+from probes.footprint.settings import (
+    CONTEXT_BYTES,
+    PARTS,
+    Architecture,
+    Footprint,
+    Phase,
+    Setting,
+    safe_bytes,
+)
 from probes.footprint.trace import Traced, depths, traced
 from probes.machine import package_versions
 
-CONTEXT_BYTES = 500_000_000
-"""A CUDA context with its kernels: 0.3 to 0.6 GB are usual. Not measured: a rough constant."""
 CUBLAS_BYTES = 8_519_680
 """cuBLAS' workspace in PyTorch's allocator, taken at the first product: 2 x 4 MiB + 8 x 16 KiB
 (`aten/src/ATen/cuda/CublasHandlePool.cpp`); 32 MiB on Hopper, which is not told apart here."""
-SLACK_SHARE, SLACK_BYTES = 0.03, 500_000_000
-"""What is kept free beyond the expectation: the larger of the two."""
 
 
 def predict(architecture: Architecture, setting: Setting, *, whole: bool = False) -> Footprint:
@@ -48,7 +52,7 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
         allocated_bytes=peak.total,
         reserved_bytes=reserved,
         context_bytes=context,
-        safe_bytes=expected + max(int(SLACK_SHARE * expected), SLACK_BYTES),
+        safe_bytes=safe_bytes(expected),
         traced_layers=chosen,
         basis=_basis(architecture, chosen, how),
         versions=package_versions(),

@@ -19,6 +19,10 @@ Part = Literal[
 ]
 PARTS: tuple[Part, ...] = Part.__args__  # type: ignore[attr-defined]
 
+CONTEXT_BYTES = 500_000_000
+"""A CUDA context with its kernels: 0.3 to 0.6 GB are usual. Not measured: a rough constant."""
+SLACK_SHARE, SLACK_BYTES = 0.03, 500_000_000
+"""What is kept free beyond the expectation: the larger of the two."""
 _TYPES = {
     "pocket": "qwen2",
     "qwen2": "qwen2",
@@ -156,6 +160,11 @@ def _tied(card: ModelCard) -> bool:
     attention = card.hidden_size * head * (2 * card.n_heads + 2 * card.n_kv_heads)
     layers = card.n_layers * (attention + 3 * card.hidden_size * card.intermediate_size)
     return card.n_params - layers < 1.5 * card.vocab_size * card.hidden_size
+
+
+def safe_bytes(expected: int) -> int:
+    """Free memory with which a run that is expected to hold so much may be started."""
+    return expected + max(int(SLACK_SHARE * expected), SLACK_BYTES)
 
 
 class Footprint(Record):

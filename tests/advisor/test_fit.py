@@ -1,0 +1,168 @@
+"""`advisor fit`: verdicts by what is free, changes that mend, and one line for bad input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from advisor.fit import Fit, Memory, Work, fit, memory_of, verdict_of
+from knowledge.cost import place
+from knowledge.load import machines, memory_forms, model_cards
+from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, group_of, places, terms
+from probes.footprint.settings import Architecture, Setting, safe_bytes
+from tests.advisor.test_cli import run_main
+
+CARD = model_cards()["Qwen2.5-1.5B-Instruct"]
+SHAPE = Architecture.of_card(CARD)
+
+
+def setting(**fields: Any) -> Setting:
+    return Setting.model_validate({"method": "lora", "seq_len": 1024, **fields})
+
+
+def answer(available_gb: float, **fields: Any) -> Fit:
+    where = place(machines()["l4"])
+    found = fit(CARD, setting(**fields), where, round(available_gb * 1e9), Work())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("form", memory_forms(), ids=lambda form: form.group)
+def test_every_form_was_tried_on_traces_that_it_was_not_fitted_to(form: Any) -> None:
+    assert form.n >= 12
+    assert 0 <= form.median_error <= form.worst_error
+    assert form.median_error < 0.03
+    assert form.places
+    for held in form.places.values():
+        assert all(factor > 0 for factor in (*held.once.values(), *held.layer.values()))
+
+
+def test_the_weights_are_where_they_should_be() -> None:
+    """With hardly a token and a small adapter only the weights are left."""
+    small = setting(seq_len=64, rank=4, targets=("q_proj", "v_proj"))
+    memory = memory_of(SHAPE, small)
+    assert memory is not None
+    assert memory.allocated == pytest.approx(2 * CARD.n_params, rel=0.12)
+    four = memory_of(SHAPE, small.model_copy(update={"method": "qlora"}))
+    assert four is not None
+    shapes = Shapes.of(SHAPE)
+    matrices = NF4_BYTES * shapes.matrices + 2 * shapes.embeddings
+    assert four.allocated > matrices
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"checkpointing": True}, {}),
+        ({}, {"batch": 4}),
+        ({}, {"seq_len": 4096}),
+        ({}, {"rank": 256}),
+        ({"method": "qlora", "checkpointing": True}, {"checkpointing": True}),
+        ({}, {"method": "full", "dtype": "float32"}),
+        ({"loss": "chunked", "checkpointing": True}, {"checkpointing": True}),
+        ({"method": "inference"}, {"method": "inference", "new_tokens": 4096, "batch": 16}),
+    ],
+)
+def test_what_takes_more_takes_more(less: dict[str, Any], more: dict[str, Any]) -> None:
+    low, high = memory_of(SHAPE, setting(**less)), memory_of(SHAPE, setting(**more))
+    assert low is not None
+    assert high is not None
+    assert low.allocated < high.allocated
+
+
+def test_the_terms_are_bytes_that_one_can_count() -> None:
+    found = terms(SHAPE, setting(batch=2, seq_len=100, rank=8))
+    assert found.once["logits"] == 4 * 200 * CARD.vocab_size
+    assert found.layer["tokens x hidden"] == 2 * 200 * CARD.hidden_size
+    columns = Shapes.of(SHAPE).linear.values()
+    assert found.layer["adapters"] == 4 * 8 * sum(a + b for a, b in columns)
+    assert found.layer["weights"] == pytest.approx(
+        2 * (sum(a * b for a, b in columns) + 2 * CARD.hidden_size)
+    )
+
+
+def test_the_verdict_follows_from_what_is_free() -> None:
+    memory = Memory(allocated=9, reserved=10, context=1, safe=safe_bytes(11), at="", basis=())
+    assert verdict_of(memory, memory.safe) == "fits"
+    assert verdict_of(memory, memory.safe - 1) == "tight"
+    assert verdict_of(memory, 11) == "tight"
+    assert verdict_of(memory, 10) == "does-not-fit"
+
+
+def test_changes_make_it_fit_and_say_what_they_cost() -> None:
+    asked = answer(9, batch=8)
+    assert asked.verdict == "does-not-fit"
+    assert asked.changes
+    for change in asked.changes:
+        assert change.safe <= 9e9
+        assert change.slower is not None
+    times = [change.slower or 0 for change in asked.changes]
+    assert times == sorted(times)
+    assert answer(100, batch=8).changes == ()
+    assert answer(1, batch=8).changes == ()
+
+
+def test_more_rows_take_longer_in_proportion() -> None:
+    where = place(machines()["l4"])
+    one = fit(CARD, setting(), where, 10**11, Work(rows=1000))
+    ten = fit(CARD, setting(), where, 10**11, Work(rows=10_000))
+    assert one is not None and one.hours is not None and one.usd is not None
+    assert ten is not None and ten.hours is not None
+    assert ten.hours.median == pytest.approx(10 * one.hours.median)
+    assert one.hours.low < one.hours.median < one.hours.high
+    assert one.usd.median == pytest.approx(one.hours.median * 0.8)
+
+
+def test_a_setting_without_a_form_is_known_as_such() -> None:
+    odd = setting(dtype="float16")
+    assert form_of(odd) is None
+    assert places(SHAPE, odd) == {}
+    assert memory_of(SHAPE, odd) is None
+    assert group_of(odd) == "lora float16"
+
+
+def test_a_table_for_a_ladder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(["fit", "--gpu", "rtx 4090"], monkeypatch) == 0
+    out, err = capsys.readouterr()
+    assert out.count("Qwen2.5-7B-Instruct") >= 5
+    for word in ("FITS", "DOES NOT FIT", "fits with"):
+        assert word in out
+    assert "--trace" in err
+
+
+def test_nothing_fits_is_exit_code_one_and_json_is_the_record(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--model", "Qwen/Qwen2.5-72B-Instruct", "--method", "full", "--json"]
+    assert run_main(["fit", "--gpu", "l4", *flags], monkeypatch) == 1
+    (told,) = json.loads(capsys.readouterr().out)
+    found = Fit.model_validate_json(json.dumps(told))
+    assert found.verdict == "does-not-fit"
+    assert found.memory.allocated > 1e11
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--gpu", "toaster"], "E-HARDWARE-UNKNOWN"),
+        (["--gpu", "l4", "--model", "Qwen2.5-7B"], "near it are"),
+        (["--gpu", "l4", "--ladder", "none"], "E-LADDER-UNKNOWN"),
+        (["--gpu", "l4", "--seq-len", "0"], "--seq-len"),
+        (["--gpu", "l4", "--method", "magic"], "magic"),
+    ],
+)
+def test_bad_input_is_one_line(
+    flags: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_main(["fit", *flags], monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert told in err
