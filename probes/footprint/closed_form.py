@@ -137,6 +137,7 @@ def terms(architecture: Architecture, setting: Setting) -> Terms:
         "masks": tokens * ins * (setting.dropout > 0),
         "sums": 4.0 * tokens * s.n_heads,
         "padded queries": width * tokens * s.queries * (setting.padded and s.grouped),
+        "padded mask": float(rows * setting.seq_len**2 * setting.padded),
         "normed queries": float(width * tokens * s.queries * s.normed),
         "normed keys": float(width * tokens * s.keys * s.normed),
         "normed sums": 4.0 * tokens * (s.queries + s.keys) * s.normed,
@@ -160,7 +161,6 @@ def terms(architecture: Architecture, setting: Setting) -> Terms:
         "matrix": width * s.hidden * s.inner,
         "logits": 0.0 if chunked else 4.0 * tokens * s.vocabulary,
         "chunk": 4.0 * s.vocabulary * CHUNK if chunked else 0.0,
-        "padded mask": rows * setting.seq_len**2 * setting.padded,
         "cache": width * whole * 2 * s.keys,
         "last logits": 4.0 * rows * s.vocabulary,
     }
