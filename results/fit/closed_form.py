@@ -33,8 +33,9 @@ HEAD = (
     "",
     "Made by `python -m results.fit.closed_form TRACES --write`. Traces of random settings:",
     "lengths to 8,192, batches to 16, ranks to 128, four sets of modules, dropout, padding,",
-    "chunked losses, on known models and on random widths (`python -m results.fit.traces`). Errors of the",
-    "peak of live bytes, on every fourth trace of a group, by a form fitted to the other three.",
+    "chunked losses, on known models and on random widths (`python -m results.fit.traces`).",
+    "Errors of the peak of live bytes, on every fourth trace of a group, by a form fitted to the",
+    "other three.",
     "",
 )
 CHECKED = "2026-11-22"
