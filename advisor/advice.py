@@ -178,7 +178,8 @@ def _reasons(chosen: Option, spec: TaskSpec) -> list[Reason]:
     reasons = [
         Reason(
             text=f"{chosen.name} reaches {percent(chosen.quality)} on dev over"
-            f" {chosen.n_runs} run(s); P(true quality >= {spec.target:.0%}) = {chosen.p_meets:.2f},"
+            f" {chosen.n_runs} run(s); P(true quality >= {100 * spec.target:.0f} %) ="
+            f" {chosen.p_meets:.2f},"
             f" {100 * chosen.optimism:.1f} points taken off for choosing among {chosen.n_tried}",
             evidence=chosen.evidence,
         ),
@@ -203,7 +204,7 @@ def _why_not_cheaper(chosen: Option, options: Sequence[Option], spec: TaskSpec) 
     reason = f"; ruled out: {top.barred[0]}" if top.barred else ""
     return (
         f"of {len(cheaper)} cheaper option(s) the best is {top.name} with {percent(top.quality)};"
-        f" P(meets {spec.target:.0%}) = {top.p_meets:.2f}{reason}"
+        f" P(meets {100 * spec.target:.0f} %) = {top.p_meets:.2f}{reason}"
     )
 
 

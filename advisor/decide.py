@@ -128,8 +128,8 @@ def flips(chosen: Option, options: Sequence[Option], spec: TaskSpec) -> list[str
     told = []
     if lower:
         target, name = lower[-1]
-        told.append(f"at a target of {target:.0%} or a little below, {name} would do")
+        told.append(f"at a target of {100 * target:.0f} % or a little below, {name} would do")
     if higher:
         target, name = higher[0]
-        told.append(f"at a target of {target:.0%}, {name} would be needed")
+        told.append(f"at a target of {100 * target:.0f} %, {name} would be needed")
     return told

@@ -57,7 +57,7 @@ def price_of(
         ),
         machine=f"{machine.name} at {machine.usd_per_hour or 0:.2f} USD/h"
         f" ({_price_basis(machine)}),"
-        f" {SERVING_UTILISATION:.0%} of peak",
+        f" {100 * SERVING_UTILISATION:.0f} % of peak",
     )
 
 

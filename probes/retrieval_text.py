@@ -43,8 +43,8 @@ def health_text(health: RetrievalHealth) -> list[str]:
         )
     if health.boilerplate_share:
         said.append(
-            f"{health.boilerplate_share:.0%} of {health.n_sentences} sentences stand in many "
-            "passages: they cost context and tell search nothing."
+            f"{100 * health.boilerplate_share:.0f} % of {health.n_sentences} sentences stand in"
+            " many passages: they cost context and tell search nothing."
         )
     if health.n_not_found:
         said.append(
@@ -68,7 +68,7 @@ def _unknown(health: RetrievalHealth) -> str:
 
 
 def _percent(share: Estimate) -> str:
-    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
+    return f"{100 * share.value:.0f} % ({100 * share.low:.0f} % to {100 * share.high:.0f} %)"
 
 
 def questions_needed(half_width: float, recall: float) -> int:

@@ -17,7 +17,7 @@ def undecided(evidence: Evidence) -> list[Finding]:
             kind="not-enough-evidence",
             rung=option.rung,
             text=f"{option.name}: {percent(option.quality)} leaves open whether"
-            f" {evidence.spec.target:.0%} is met (P = {option.p_meets:.2f})",
+            f" {100 * evidence.spec.target:.0f} % is met (P = {option.p_meets:.2f})",
             evidence=option.evidence,
             enough=f"about {items_to_settle(option, evidence.spec.target):,} items",
         )

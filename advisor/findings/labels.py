@@ -25,7 +25,7 @@ def suspect_labels(evidence: Evidence) -> list[Finding]:
         Finding(
             kind="suspect-labels",
             text=f"the {len(called)} best options give one and the same other answer on"
-            f" {n_found} of {n_items} references ({share:.0%}): read those first",
+            f" {n_found} of {n_items} references ({100 * share:.0f} %): read those first",
             evidence=tuple(run.id for run in called),
         )
     ]

@@ -83,7 +83,7 @@ def stalled_together(evidence: Evidence) -> list[Finding]:
         Finding(
             kind=kind,
             text=f"{small.name} {percent(small.quality)} and {large.name} {percent(large.quality)}"
-            f" stall together below {evidence.spec.target:.0%}: size gains"
+            f" stall together below {100 * evidence.spec.target:.0f} %: size gains"
             f" {100 * gained.value:+.0f} points [{100 * gained.low:.0f}, {100 * gained.high:.0f}],"
             f" and they miss the same items more than by chance; {why}",
             evidence=ids(*runs),
@@ -110,7 +110,7 @@ def _cause(
         return "task-ceiling", "neither beats the most frequent answer: the input may not tell"
     if len(answers) <= 2:
         return "task-ceiling", "with two answers, wrong references and a blind input look alike"
-    told = f"{share:.0%} of what both miss they answer alike"
+    told = f"{100 * share:.0f} % of what both miss they answer alike"
     if share >= AGREED:
         return "label-noise", f"{told}, so look at the references first"
     return "task-ceiling", f"only {told}, so the input may not determine the output"

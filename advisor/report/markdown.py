@@ -82,8 +82,9 @@ def _options(options: Sequence[Option], target: float) -> Iterator[str]:
     yield "## Options, cheapest first"
     yield ""
     yield (
-        f"| option | quality on dev, % | n | runs | form, % | content, % | P(≥ {target:.0%})"
-        " | quality on test, % | n | training, USD | serving, USD/month |"
+        "| option | quality on dev, % | n | runs | form, % | content, % |"
+        f" P(≥ {100 * target:.0f} %) | quality on test, % | n | training, USD |"
+        " serving, USD/month |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for option in options:

@@ -51,7 +51,7 @@ def _unknown(noise: Noise) -> Found:
     rate = noise.rate
     return Found(
         kind="label-noise-unknown",
-        text=f"Between {100 * rate.low:.0f} and {100 * rate.high:.0f}% of the labels may be wrong:"
+        text=f"Between {100 * rate.low:.0f} and {100 * rate.high:.0f} % of the labels may be wrong:"
         " cheap models cannot tell wrong labels from hard ones here.",
         rows=(),
         of=rate.n,

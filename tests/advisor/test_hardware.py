@@ -107,8 +107,8 @@ def test_the_users_price_stands_above_the_tables() -> None:
     cheap = price_of(CARD, spec, machine, 10**6, 400, all_weights=False)
     table = price_of(CARD, spec, machines()["rtx-4090"], 10**6, 400, all_weights=False)
     assert cheap.training_usd == pytest.approx(table.training_usd * 0.1 / 0.69)
-    assert cheap.machine == "rtx-4090 at 0.10 USD/h (as the spec says), 25% of peak"
-    assert table.machine == "rtx-4090 at 0.69 USD/h (marketplace, 2026-06-15), 25% of peak"
+    assert cheap.machine == "rtx-4090 at 0.10 USD/h (as the spec says), 25 % of peak"
+    assert table.machine == "rtx-4090 at 0.69 USD/h (marketplace, 2026-06-15), 25 % of peak"
 
 
 def test_flags_stand_above_the_spec() -> None:

@@ -91,7 +91,7 @@ def test_boilerplate_and_lengths() -> None:
     assert (health.lengths.n_too_short, health.lengths.n_too_long) == (1, 1)
     assert "scrap" not in [each.id for each in health.label_first]
     text = " ".join(health_text(health))
-    assert "33% of 61 sentences stand in many passages" in text
+    assert "33 % of 61 sentences stand in many passages" in text
 
 
 def test_label_first_spreads_over_the_collection() -> None:

@@ -97,7 +97,7 @@ def test_labels_drawn_by_lot_are_not_told() -> None:
     (found,) = check(sheet(texts, labels))
     assert found.kind == "label-noise-unknown" and not found.rows and found.effect == NO_EFFECT
     high = f"{100 * noise.rate.high:.0f}"
-    assert found.text.startswith(f"Between 0 and {high}% of the labels may be wrong: cheap models")
+    assert found.text.startswith(f"Between 0 and {high} % of the labels may be wrong: cheap models")
     assert "two people" in found.fix and found.figures["noise_rate"] == noise.rate
 
 
