@@ -22,7 +22,7 @@ class Spot:
     """A card, and what is free on it."""
 
     place: Place
-    available: int
+    available_bytes: int
     told: str
     """Where the figure is from."""
 
@@ -36,6 +36,13 @@ def where(gpu: str | None, usd_per_hour: float | None) -> Spot:
     """
     if gpu is not None:
         machine = machine_named(gpu)
+        if machine.kind != "cuda":
+            raise UserError(
+                "E-FIT-NO-CARD",
+                f"{machine.name} is no CUDA card, and nothing is known of other allocators",
+                place="--gpu",
+                hint="name a CUDA card",
+            )
         told = f"all of {machine.name}, which is not looked at"
         return Spot(place(machine, usd_per_hour), machine.total_bytes, told)
     cards = read_hardware().gpus
@@ -62,7 +69,7 @@ def cards_named(names: Sequence[str], of_ladder: str | None) -> list[ModelCard]:
     """Models by name or Hub id, or those of a ladder.
 
     Raises:
-        UserError: E-MODEL-UNKNOWN, with near names; E-LADDER-UNKNOWN.
+        UserError: E-MODEL-UNKNOWN, with near names; E-MODEL-QUANTISED; E-LADDER-UNKNOWN.
     """
     cards = model_cards()
     if not names:
@@ -81,6 +88,13 @@ def cards_named(names: Sequence[str], of_ladder: str | None) -> list[ModelCard]:
                 if near
                 else "see `advisor knowledge list models`",
             )
+        if same[0].source == "gguf-package":
+            raise UserError(
+                "E-MODEL-QUANTISED",
+                f"{same[0].name} is a file of 4-bit weights for another runtime",
+                place="--model",
+                hint="name the model that it was made of",
+            )
         found.append(same[0])
     return found
 
@@ -98,13 +112,14 @@ def _setting(method: str, asked: Mapping[str, Any]) -> Setting:
         "dtype": "float32" if asked["fp32"] and method != "qlora" else "bfloat16",
     }
     if method == "inference":
-        fields |= {"new_tokens": asked["new_tokens"], "four_bit": asked["nf4"]}
+        four_bit = asked["nf4"] and not asked["fp32"]
+        fields |= {"new_tokens": asked["new_tokens"], "four_bit": four_bit}
     else:
         fields["checkpointing"] = asked["checkpointing"]
     if method in ("lora", "qlora", "dpo"):
         fields["rank"] = asked["rank"]
     if method == "dpo":
-        fields["four_bit"] = asked["nf4"]
+        fields["four_bit"] = asked["nf4"] and not asked["fp32"]
     return Setting.model_validate(fields)
 
 
@@ -118,30 +133,28 @@ def answers(
     """Every setting on every model, in the order of asking.
 
     Raises:
-        UserError: E-FIT-FORM, a setting that no closed form was fitted to; E-FOOTPRINT-…, a trace
-            that failed.
+        UserError: E-FIT-FORM, none of them has a closed form; E-FOOTPRINT-…, a trace that failed.
     """
     work = Work(rows=asked["rows"], epochs=asked["epochs"], requests_per_month=asked["requests"])
-    return list(_answers(cards, settings, spot, work, trace))
+    found = list(_answers(cards, settings, spot, work, trace))
+    if all(each.memory is None for each in found):
+        raise UserError(
+            "E-FIT-FORM",
+            "no closed form was fitted to such settings",
+            place="--method",
+            hint="add --trace, which traces the real modules",
+        )
+    return found
 
 
 def _answers(
     cards: Sequence[ModelCard], settings: Sequence[Setting], spot: Spot, work: Work, trace: bool
 ) -> Iterator[Fit]:
     for card in cards:
-        architecture = Architecture.of_card(card)
         traces: Sequence[Any] = [None] * len(settings)
         if trace:
             from probes.footprint.run import footprints
 
-            traces = footprints(architecture, settings)
+            traces = footprints(Architecture.of_card(card), settings)
         for setting, traced in zip(settings, traces, strict=True):
-            found = fit(card, setting, spot.place, spot.available, work, traced)
-            if found is None:
-                raise UserError(
-                    "E-FIT-FORM",
-                    f"no closed form was fitted to {setting.method} of such a setting",
-                    place="--method",
-                    hint="add --trace, which traces the real modules",
-                )
-            yield found
+            yield fit(card, setting, spot.place, spot.available_bytes, work, traced)

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from advisor.commands.options import gpu_options
+from advisor.commands.options import Finite, gpu_options
 
 METHODS = ("lora", "qlora", "full", "dpo", "inference")
-EXIT = {"fits": 0, "tight": 0, "does-not-fit": 1}
 
 
 @click.command()
@@ -71,9 +70,7 @@ EXIT = {"fits": 0, "tight": 0, "does-not-fit": 1}
     show_default=True,
     help="Rows to train on, for time and money.",
 )
-@click.option(
-    "--epochs", type=click.FloatRange(0, 10**4, min_open=True), default=3, show_default=True
-)
+@click.option("--epochs", type=Finite(0, 10**4, min_open=True), default=3, show_default=True)
 @click.option(
     "--requests",
     type=click.IntRange(1, 10**12),
@@ -100,22 +97,23 @@ def fit(
 
     The card is the one in this machine, with what is free on it now, or --gpu. Exits with 0 where
     something fits, even if tightly, 1 where nothing does, 2 for bad input.
-    """  # fmt: skip
+    """
     import json
 
     from advisor.fit_answers import answers, cards_named, settings_of, where
     from advisor.report.fit_text import fit_lines
     from probes.sinks import terminal
 
+    if models and ladder:
+        raise click.UsageError("--model and --ladder go by themselves; give one of them")
+    if asked["nf4"] and methods and not {"inference", "dpo"} & set(methods):
+        raise click.UsageError("--nf4 is for inference and dpo; LoRA on 4 bits is --method qlora")
     spot = where(asked.pop("gpu"), asked.pop("usd_per_hour"))
-    found = answers(
-        cards_named(models, ladder), settings_of(methods or METHODS, **asked), spot, asked, trace
-    )
+    settings = settings_of(methods or METHODS, **asked)
+    found = answers(cards_named(models, ladder), settings, spot, asked, trace)
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
     else:
-        click.echo(terminal("\n".join(fit_lines(found, spot))))
-        if not trace:
-            click.echo("closed form; --trace checks it against the real modules", err=True)
+        click.echo(terminal("\n".join(fit_lines(found, spot, asked))))
     sys.stdout.flush()
-    return int(all(EXIT[each.verdict] for each in found))
+    return int(not any(each.verdict in ("fits", "tight") for each in found))

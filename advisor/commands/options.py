@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,24 @@ DATA_FLAGS = (
     click.option("--ladder", help="Ladder or model in place of the spec's."),
     click.option("--target", type=click.FloatRange(0, 1, min_open=True), help="Quality that is good enough, 0 to 1."),
 )  # fmt: skip
+
+
+class Finite(click.FloatRange):
+    """A number in a range; `nan` is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error where it is none, or out of range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
 GPU_FLAGS = (
     click.option("--gpu", help="Card to train and serve on, for its memory and price: rtx-4090, A100 80GB."),
-    click.option("--usd-per-hour", type=click.FloatRange(min=0), help="What an hour of the card costs you."),
+    click.option("--usd-per-hour", type=Finite(min=0), help="What an hour of the card costs you."),
 )  # fmt: skip
 RUN_FLAGS = (
     click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),

@@ -2,79 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from advisor.fit import Fit, Range
+from advisor.fit import Fit, Memory
 from advisor.fit_answers import Spot
 
-SAID = {"fits": "FITS", "tight": "TIGHT", "does-not-fit": "DOES NOT FIT"}
+SAID = {"fits": "FITS", "tight": "TIGHT", "does-not-fit": "DOES NOT FIT", None: "not known"}
 GB = 1e9
+ASSUMED = (
+    "assumed: adapters in fp32 on all linear layers, fused AdamW with states as wide as what is",
+    "trained, no dropout, no padding, no autocast; QLoRA without fp32 norms and head",
+)
 
 
-def fit_lines(found: Sequence[Fit], spot: Spot) -> Iterator[str]:
+def fit_lines(found: Sequence[Fit], spot: Spot, asked: Mapping[str, Any]) -> Iterator[str]:
     """A table of all answers, then each with its breakdown where there are few."""
-    yield f"{spot.place.device.name}: {spot.available / GB:.1f} GB ({spot.told})"
+    yield f"{spot.place.device.name}: {spot.available_bytes / GB:.1f} GB ({spot.told})"
+    yield (
+        f"{asked['seq_len']:,} tokens a row, batch {asked['batch']:,};"
+        f" {asked['rows']:,} rows {asked['epochs']:g} times, {asked['requests']:,} requests a month"
+    )
     yield ""
     wide = max(len(each.model) for each in found)
     yield (
-        f"{'Model':<{wide}}  {'method':<10}{'peak':>8}{'needs':>9}  {'verdict':<13}"
-        f"{'hours [80 %]':>20}  {'USD':>8}"
+        f"{'Model':<{wide}}  {'method':<10}{'peak, GB':>9}{'needs, GB':>11}  {'verdict':<13}"
+        f"{'hours [80 %]':>22}  {'USD':>11}"
     )
     for each in found:
+        runs = each.verdict in ("fits", "tight")
         yield (
-            f"{each.model:<{wide}}  {each.setting.method:<10}{each.memory.allocated / GB:>8.1f}"
-            f"{each.memory.safe / GB:>9.1f}  {SAID[each.verdict]:<13}"
-            f"{_range(each.hours):>20}  {_money(each):>8}"
-        )
+            f"{each.model:<{wide}}  {each.setting.method:<10}{_memory(each.memory)}"
+            f"  {SAID[each.verdict]:<13}"
+            f"{_hours(each) if runs else '':>22}  {_money(each) if runs else '':>11}"
+        ).rstrip()
     yield ""
-    yield "GB = 10^9 bytes. Peak: live bytes; needs: with the allocator, the context and a margin."
-    if len(found) <= 2:
-        for each in found:
-            yield from _whole(each)
-    else:
-        yield from _mended(found)
-
-
-def _mended(found: Sequence[Fit]) -> Iterator[str]:
+    yield "Peak: live bytes; needs: what is safe to have free, with the allocator, context, margin."
+    yield from ASSUMED
     for each in found:
-        if each.changes:
-            first, name = each.changes[0], f"{each.model} {each.setting.method}"
-            yield f"{name} fits with {first.what}{_slower(first.slower)}"
+        yield from _whole(each) if len(found) <= 2 else _mended(each)
+    if any(each.memory is None for each in found):
+        yield "not known: no closed form was fitted to such a setting; add --trace"
+
+
+def _mended(each: Fit) -> Iterator[str]:
+    if each.changes:
+        first = each.changes[0]
+        yield f"{each.model} {each.setting.method} fits with {first.what}{_slower(first.slower)}"
 
 
 def _whole(each: Fit) -> Iterator[str]:
+    """The breakdown of one answer."""
     memory = each.memory
     yield ""
     yield f"{each.model}, {each.setting.method}"
-    yield f"  live at the peak        {memory.allocated / GB:8.2f} GB  ({memory.at})"
-    yield f"  held by the allocator   {memory.reserved / GB:8.2f} GB"
-    yield f"  CUDA context            {memory.context / GB:8.2f} GB"
-    yield f"  safe with               {memory.safe / GB:8.2f} GB free: {SAID[each.verdict]}"
+    if memory is not None:
+        held, high = memory.reserved_bytes / GB, memory.reserved_high_bytes / GB
+        span = f"{held:.2f} to {high:.2f}" if high > held else f"{held:.2f}"
+        yield f"  live at the peak ({memory.at}): {memory.allocated_bytes / GB:.2f} GB"
+        yield f"  held by the allocator: {span} GB"
+        yield f"  CUDA context: {memory.context_bytes / GB:.2f} GB"
+        yield f"  needs {memory.safe_bytes / GB:.2f} GB free: {SAID[each.verdict]}"
+        for line in memory.basis:
+            yield f"  - {line}"
     if each.tokens_per_s:
-        yield f"  tokens a second         {each.tokens_per_s:8,.0f}"
-    for line in memory.basis:
-        yield f"  - {line}"
+        yield f"  {each.tokens_per_s:,.0f} tokens a second"
+    if each.time_basis:
+        yield f"  - time: {each.time_basis}"
+    if each.usd_per_hour is not None:
+        yield f"  - price: {each.usd_per_hour:g} USD/h ({each.price_source or 'your own'})"
     for change in each.changes:
-        yield f"  fits with {change.what}: {change.safe / GB:.2f} GB{_slower(change.slower)}"
-    if each.verdict != "fits" and not each.changes:
+        needs = change.safe_bytes / GB
+        yield f"  fits with {change.what}: {needs:.2f} GB{_slower(change.slower)}"
+    if each.verdict == "does-not-fit" and not each.changes:
         yield "  no change that was tried makes it fit; take a smaller model or a larger card"
     yield f"  check it: {each.check}"
 
 
+def _memory(memory: Memory | None) -> str:
+    if memory is None:
+        return f"{'?':>9}{'?':>11}"
+    return f"{memory.allocated_bytes / GB:>9,.1f}{memory.safe_bytes / GB:>11,.1f}"
+
+
 def _slower(slower: float | None) -> str:
-    if slower is None:
-        return ""
-    return f", {slower:.2f} times the time" if slower != 1 else ", no slower"
+    return "" if slower is None else f", {slower:.2f} times the time"
 
 
-def _range(hours: Range | None) -> str:
-    if hours is None:
+def _hours(each: Fit) -> str:
+    if each.hours is None:
         return ""
-    return f"{hours.median:.2g} [{hours.low:.2g}, {hours.high:.2g}]"
+    return f"{_short(each.hours.median)} [{_short(each.hours.low)}, {_short(each.hours.high)}]"
+
+
+def _short(value: float) -> str:
+    """Two digits that count: `0.079`, `3.4`, `1,900`."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _money(each: Fit) -> str:
     if each.usd is None:
-        return "no price" if each.setting.method != "inference" else ""
-    month = "/mo" if each.setting.method == "inference" else ""
-    return f"{each.usd.median:.2g}{month}"
+        return ""
+    month = "/month" if each.setting.method == "inference" else ""
+    return f"{_short(each.usd.median)}{month}"

@@ -143,7 +143,6 @@ def terms(architecture: Architecture, setting: Setting) -> Terms:
         "normed sums": 4.0 * tokens * (s.queries + s.keys) * s.normed,
         "norms": 4.0 * tokens * s.hidden * (width == 2),
         "undropped": kept * tokens * ins * (setting.dropout == 0) * copies,
-        "eager": 4.0 * rows * s.n_heads * setting.seq_len**2 * (setting.attention == "eager"),
         "matrices": matrices * width,
     }
     layer = both | {
@@ -205,7 +204,12 @@ def _forms() -> Mapping[str, MemoryForm]:
 
 def form_of(setting: Setting) -> MemoryForm | None:
     """The form that was fitted to such settings; None where there is none."""
-    return _forms().get(group_of(setting))
+    plain = Setting(method=setting.method, seq_len=1)
+    odd = setting.method != "full" and setting.optimiser != plain.optimiser
+    odd = odd or (setting.quantised and setting.dtype == "float32")
+    for name in ("autocast", "attention", "clip", "device"):
+        odd = odd or getattr(setting, name) != getattr(plain, name)
+    return None if odd else _forms().get(group_of(setting))
 
 
 def places(architecture: Architecture, setting: Setting) -> dict[str, float]:

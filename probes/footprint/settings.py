@@ -23,6 +23,7 @@ CONTEXT_BYTES = 500_000_000
 """A CUDA context with its kernels: 0.3 to 0.6 GB are usual. Not measured: a rough constant."""
 SLACK_SHARE, SLACK_BYTES = 0.03, 500_000_000
 """What is kept free beyond the expectation: the larger of the two."""
+UNKNOWN = "unknown family: layers taken for Llama's"
 _TYPES = {
     "pocket": "qwen2",
     "qwen2": "qwen2",
@@ -112,6 +113,11 @@ class Architecture(Record):
         """Decoder layers."""
         return int(self.config["num_hidden_layers"])
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether the layers are another family's, since its own are not known."""
+        return UNKNOWN in self.basis
+
     @classmethod
     def of_config(cls, name: str, config: dict[str, Any]) -> Architecture:
         """From the content of a config.json; ValueError where it is not that of a decoder."""
@@ -141,7 +147,7 @@ class Architecture(Record):
             config["head_dim"] = card.head_size
         if kind == "mistral":  # transformers' default is that of the first version alone
             config["sliding_window"] = None
-        layers = f"layers of {kind}" if kind else "unknown family: layers taken for Llama's"
+        layers = f"layers of {kind}" if kind else UNKNOWN
         return cls(name=card.name, config=config, basis=f"model card, {layers}")
 
 
