@@ -93,7 +93,7 @@ except KeyboardInterrupt:
 
     inner, exit_code, words = asyncio.run(main())
     assert exit_code == 130
-    assert words == ("interrupted",)
+    assert "interrupted" in words  # the grandchild may have died while it started, and said so
     assert gone(inner)
 
 
