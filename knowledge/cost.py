@@ -10,13 +10,14 @@ import math
 from dataclasses import dataclass, replace
 
 from knowledge.decoding import Request, Serving, answering_time, largest_batch, latency
+from knowledge.laws import Throughput
 from knowledge.records import Machine, Source, Speed
 from knowledge.throughput import (
+    OPS_A_WEIGHT,
     Device,
     Job,
     Network,
     Prediction,
-    Throughput,
     ceilings_of,
     training_time,
 )
@@ -44,12 +45,9 @@ class Work:
 
 
 def training_flops(n_params: int, tokens: int, *, all_weights: bool = False) -> float:
-    """Operations of training without checkpointing: 4 N a token for LoRA, 6 N for all weights.
-
-    Forward 2 N, the gradient with respect to activations 2 N, and 2 N for that of the weights,
-    which frozen ones do not need (Kaplan et al., arXiv 2001.08361, count 6 N for full training).
-    """
-    return (6.0 if all_weights else 4.0) * n_params * tokens
+    """Operations of training without checkpointing and without attention: 4 N a token for LoRA,
+    6 N for all weights (Kaplan et al., arXiv 2001.08361)."""
+    return OPS_A_WEIGHT["full" if all_weights else "lora"] * n_params * tokens
 
 
 def inference_flops(n_params: int, tokens: int) -> float:
@@ -75,7 +73,7 @@ def cell_seconds(work: Work, n_params: int, speed: Speed, threads: int = 1) -> f
 
 
 def usd(seconds: float, machine: Machine) -> float:
-    """Price of that many seconds of the machine; 0 where it has no price."""
+    """Price in USD of that many seconds of the machine; 0 where it has no price."""
     return seconds / 3600 * (machine.usd_per_hour or 0.0)
 
 
@@ -93,6 +91,7 @@ def serving_usd_per_month(
 
 
 HOURS_A_MONTH = 730
+"""A twelfth of a year."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Place:
 
     device: Device
     memory_gb: float
-    """What the driver counts as total."""
+    """What the driver counts as total, in 10^9 bytes."""
     usd_per_hour: float | None
     """None where there is no price; 0 is one."""
     price: Source | None
@@ -121,7 +120,7 @@ def place(machine: Machine, usd_per_hour: float | None = None) -> Place:
 
 @dataclass(frozen=True)
 class Usd:
-    """A price with its 80 % interval, which is that of the time; the hour's price has none."""
+    """A price in USD with its 80 % interval: that of the time, as the hour's price has none."""
 
     low: float
     median: float
@@ -141,7 +140,9 @@ class TrainingPrice:
     """One training run on one device."""
 
     time: Prediction
+    """Of the whole run."""
     tokens_per_s: float
+    """At the median."""
     usd: Usd | None
 
 

@@ -12,20 +12,16 @@ on the form alone.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
+from knowledge.laws import DecodingLaw, Throughput, TrainingLaw
 from knowledge.throughput import (
-    DecodingLaw,
     Device,
-    LocalSpeed,
     Network,
     Prediction,
-    Throughput,
-    TrainingLaw,
+    attention_a_token,
     interval,
-    probed_half,
     waited,
 )
 
@@ -47,6 +43,9 @@ BITS = {
 }
 """Bits of a weight with its share of the scales: groups of 128 for GPTQ and AWQ, 64 for NF4 and
 MLX (32 where the name says so)."""
+
+USABLE_MEMORY = 0.9
+"""Share of a device's memory that weights and caches may take: vLLM's `gpu_memory_utilization`."""
 
 
 def group_name(stack: str, quantisation: str) -> str:
@@ -98,7 +97,18 @@ def cache_bytes(network: Network) -> float:
 def token_s(
     network: Network, serving: Serving, device: Device, context: float, laws: Throughput
 ) -> float:
-    """Seconds of one step, which writes a token for each request of the batch."""
+    """Seconds of one step, which writes a token for each request of the batch.
+
+    Args:
+        network: the model.
+        serving: its weights, runtime and batch.
+        device: what it runs on.
+        context: tokens in the cache of each request.
+        laws: the products' share of the peak is that of training.
+
+    Raises:
+        KeyError: no quantisation of BITS.
+    """
     law = laws.decoding
     bandwidth, peak = device.bandwidth_gb_s * 1e9 * law.bandwidth, device.tflops * 1e12
     eager = serving.runtime == "eager"
@@ -112,6 +122,7 @@ def token_s(
 
 
 def _slower(quantisation: str, law: DecodingLaw) -> float:
+    """Host time of layers of that kind over that of 16-bit ones, in transformers' generation."""
     if "nf4" in quantisation:
         return law.nf4
     return law.eight_bit if BITS[quantisation] > 7.5 and quantisation != "none" else 1.0
@@ -119,8 +130,7 @@ def _slower(quantisation: str, law: DecodingLaw) -> float:
 
 def prompt_ops(network: Network, tokens: float) -> float:
     """Operations of reading a prompt: 2 N a token, and causal attention."""
-    attention = 4.0 * network.n_layers * network.hidden_size * tokens / 2
-    return tokens * (2.0 * network.active + attention)
+    return tokens * (2.0 * network.active + attention_a_token(network, tokens))
 
 
 def prompt_s(network: Network, tokens: float, device: Device, law: TrainingLaw) -> float:
@@ -132,60 +142,52 @@ def prompt_s(network: Network, tokens: float, device: Device, law: TrainingLaw) 
     return products / (peak * law.gemm) + attention / (peak * law.attention) + traffic / bandwidth
 
 
+def answer_ops(network: Network, request: Request) -> float:
+    """Operations of one request: its prompt, and 2 N for each token written."""
+    return prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
+
+
 def latency(
     network: Network, serving: Serving, request: Request, device: Device, laws: Throughput
 ) -> Prediction:
-    """Seconds that one request waits among so many, its prompt read alone."""
-    context = request.prompt_tokens + request.new_tokens / 2
-    step = token_s(network, serving, device, context, laws)
-    reading = prompt_s(network, request.prompt_tokens, device, laws.training)
-    work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
-    group = group_name(serving.stack, serving.quantisation)
-    seconds = reading + request.new_tokens * step
-    return interval(seconds, laws.decoding.spread, group, device.name, work)
+    """Seconds that one request waits in a batch, its prompt read alone, with an 80 % interval."""
+    return _answered(network, serving, request, device, laws, sharing=1)
 
 
 def answering_time(
+    network: Network, serving: Serving, request: Request, device: Device, laws: Throughput
+) -> Prediction:
+    """Device seconds that one request costs, with an 80 % interval.
+
+    Prompts are read one after the other, tokens written for the whole batch at once.
+    """
+    return _answered(network, serving, request, device, laws, sharing=serving.batch)
+
+
+def _answered(
     network: Network,
     serving: Serving,
     request: Request,
     device: Device,
     laws: Throughput,
+    *,
+    sharing: int,
 ) -> Prediction:
-    """Device seconds that one request costs, with its 80 % interval.
-
-    Prompts are read one after the other, tokens written for the whole batch at once.
-    """
-    context = request.prompt_tokens + request.new_tokens / 2
-    step = token_s(network, serving, device, context, laws) / serving.batch
-    reading = prompt_s(network, request.prompt_tokens, device, laws.training)
-    work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
-    seconds = reading + request.new_tokens * step
+    """Reading a prompt, and writing its answer in steps whose time so many requests share."""
+    context = request.prompt_tokens + request.new_tokens / 2  # the mean over the answer
+    step = token_s(network, serving, device, context, laws) / sharing
+    seconds = prompt_s(network, request.prompt_tokens, device, laws.training)
+    seconds += request.new_tokens * step
     group = group_name(serving.stack, serving.quantisation)
+    work = answer_ops(network, request)
     return interval(seconds, laws.decoding.spread, group, device.name, work)
-
-
-def probed_latency(network: Network, request: Request, probe: LocalSpeed) -> Prediction:
-    """Seconds of one request by itself at the speeds that a probe measured, weights as it had
-    them."""
-    width = 2 if probe.dtype == "float32" else 1
-    reading = prompt_ops(network, request.prompt_tokens) / probe.inference_ops_per_s
-    step = width * weights_bytes(network, "none") / probe.decode_bytes_per_s
-    work = prompt_ops(network, request.prompt_tokens) + 2 * network.active * request.new_tokens
-    median, half = reading + request.new_tokens * step, probed_half(probe)
-    return Prediction(
-        low_s=median * math.exp(-half),
-        median_s=median,
-        high_s=median * math.exp(half),
-        operations=work,
-        basis=f"a probe of {probe.device}, {probe.dtype}",
-    )
 
 
 def largest_batch(
     network: Network, quantisation: str, request: Request, memory_gb: float, at_most: int = 64
 ) -> int:
-    """Requests whose caches fit beside the weights in nine tenths of the memory; 0 for none."""
-    room = 0.9 * memory_gb * 1e9 - stored_bytes(network, quantisation)
+    """Requests whose caches fit beside the weights in USABLE_MEMORY of the device's, given in 10^9
+    bytes; 0 for none."""
+    room = USABLE_MEMORY * memory_gb * 1e9 - stored_bytes(network, quantisation)
     each = (request.prompt_tokens + request.new_tokens) * cache_bytes(network)
     return max(0, min(at_most, int(room / each)))

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from knowledge.errors import UserError
 from knowledge.expectations import Expectations
+from knowledge.laws import Throughput
 from knowledge.records import Fact, Ladder, Machine, MemoryForm, ModelCard, Speed
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
-from knowledge.throughput import Throughput
 
 HERE = Path(__file__).parent
 COMPILED = HERE / "compiled.json"

@@ -19,11 +19,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import Field
-
-from knowledge.records import Fact, IsoDate, Machine, ModelCard, Source
+from knowledge.laws import Spread, TrainingLaw
+from knowledge.records import Machine, ModelCard
 
 Checkpointing = Literal["none", "selective", "full"]
+OPS_A_WEIGHT = {"full": 6.0, "lora": 4.0, "qlora": 4.0}
+"""Operations that a weight takes with every trained token: 2 forward, 2 for the gradient of the
+activations, and 2 for the weight's own, which a frozen one does not need."""
 RECOMPUTED = {"none": 0.0, "selective": 0.5, "full": 1.0}
 """Share of the forward pass that checkpointing runs again."""
 LOGIT_BYTES = 24
@@ -118,91 +120,24 @@ def linear_ops(network: Network, job: Job) -> float:
     A token takes 6 N, or 4 N where weights are frozen; 2 N more for a forward pass run again and
     for that of the reference.
     """
-    base = 6.0 if job.method == "full" else 4.0
     again = 2.0 * RECOMPUTED[job.checkpointing] + (2.0 if job.preference else 0.0)
-    return (base + again) * network.active * job.tokens
+    return (OPS_A_WEIGHT[job.method] + again) * network.active * job.tokens
+
+
+def attention_a_token(network: Network, tokens: float) -> float:
+    """Operations of attention in one pass over so many tokens, for each: 4 L H S, halved as it is
+    causal."""
+    return 4.0 * network.n_layers * network.hidden_size * tokens / 2
 
 
 def attention_ops(network: Network, job: Job) -> float:
     """Operations of attention in a micro-step: 12 L H S a token, halved as it is causal."""
-    one_pass = 4.0 * network.n_layers * network.hidden_size * job.seq_len / 2
-    return one_pass * job.passes * job.tokens
+    return attention_a_token(network, job.seq_len) * job.passes * job.tokens
 
 
 def operations(network: Network, job: Job) -> float:
     """All operations of a micro-step."""
     return linear_ops(network, job) + attention_ops(network, job)
-
-
-class Stack(Fact):
-    """What one stack's rows add to the law that all share."""
-
-    name: str
-    effect: float
-    """Natural logarithm of its time over the law's, shrunk towards 0."""
-    devices: tuple[str, ...]
-    """Where it was measured."""
-    n: int
-    """Rows."""
-
-
-class Spread(Fact):
-    """Half widths of 80 % intervals, in natural logarithms of time."""
-
-    known: float = Field(gt=0)
-    """Of a stack that was measured, on a device on which it was."""
-    new: float = Field(gt=0)
-    """Of any other stack or device: the differences between sources come on top."""
-    stacks: tuple[Stack, ...]
-
-
-class TrainingLaw(Fact):
-    """The constants of a micro-step."""
-
-    gemm: float = Field(gt=0, le=1)
-    """e: share of the peak in products with weights."""
-    attention: float = Field(gt=0, le=1)
-    """a: share of the peak in attention."""
-    traffic: float = Field(gt=0)
-    """Bytes moved for a token, layer and column in forward and backward pass together."""
-    launch_s: float = Field(gt=0)
-    """Host time of one pass over one layer."""
-    dequantising: float = Field(gt=0)
-    """Cost of using 4-bit weights, as a multiple of the least bytes that must move."""
-    update: float = Field(gt=0)
-    """Cost of the update of all weights, as a multiple of the same kind."""
-    power: float = Field(ge=1)
-    """p: 1 where device and host take turns, large where the slower one hides the other."""
-    spread: Spread
-
-
-class DecodingLaw(Fact):
-    """The constants of writing one token: see `knowledge.decoding`."""
-
-    bandwidth: float = Field(gt=0, le=1)
-    """Share of the memory's bandwidth that reading weights reaches."""
-    launch_eager_s: float = Field(gt=0)
-    """Host time of a layer in transformers' own generation."""
-    launch_served_s: float = Field(gt=0)
-    """Time that a layer takes in a serving engine, whatever its size."""
-    cache_eager: float = Field(gt=0)
-    """Times that the cache is moved in transformers' own generation."""
-    eight_bit: float = Field(gt=0)
-    """Host time of 8-bit layers over that of 16-bit ones, in transformers' own generation."""
-    nf4: float = Field(gt=0)
-    """The same of bitsandbytes' 4-bit layers."""
-    power: float = Field(ge=1)
-    """As in training; in a serving engine the two add up."""
-    spread: Spread
-
-
-class Throughput(Fact):
-    """Everything that times are computed from."""
-
-    training: TrainingLaw
-    decoding: DecodingLaw
-    fitted: IsoDate
-    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True)
@@ -257,8 +192,27 @@ def waited(device_s: float, host_s: float, power: float) -> float:
     return longer * math.pow(1.0 + math.pow(shorter / longer, power), 1 / power)
 
 
+def around(median_s: float, half: float, work: float, basis: str) -> Prediction:
+    """A time whose logarithm may be off by `half` either way."""
+    return Prediction(
+        low_s=median_s * math.exp(-half),
+        median_s=median_s,
+        high_s=median_s * math.exp(half),
+        operations=work,
+        basis=basis,
+    )
+
+
 def interval(median_s: float, spread: Spread, stack: str, device: str, work: float) -> Prediction:
-    """The law's time moved by the stack's effect, with an interval as wide as it deserves."""
+    """The law's time moved by the stack's effect, with an interval as wide as it deserves.
+
+    Args:
+        median_s: by the law that all stacks share.
+        spread: of that law.
+        stack: a name of its stacks, or any other.
+        device: slug of the machine.
+        work: operations.
+    """
     known = {row.name: row for row in spread.stacks}.get(stack)
     half, basis = spread.new, f"{len(spread.stacks)} published sources, none of this stack"
     if known is not None:
@@ -268,13 +222,7 @@ def interval(median_s: float, spread: Spread, stack: str, device: str, work: flo
             half = spread.known
         else:
             basis += f", none on {device}"
-    return Prediction(
-        low_s=median_s * math.exp(-half),
-        median_s=median_s,
-        high_s=median_s * math.exp(half),
-        operations=work,
-        basis=basis,
-    )
+    return around(median_s, half, work, basis)
 
 
 def training_time(
@@ -288,46 +236,3 @@ def training_time(
 def utilisation(prediction: Prediction, device: Device) -> float:
     """Share of the device's peak that the median comes to."""
     return prediction.operations / (prediction.median_s * device.tflops * 1e12)
-
-
-class LocalSpeed(Fact):
-    """What a short probe of the machine at hand measured: see `probes.speed_probe`."""
-
-    device: str
-    """`cpu` or `cuda`, with the name of the card."""
-    dtype: str
-    threads: int
-    hidden_size: int
-    n_layers: int
-    tokens: int
-    """Of the micro-step that was timed."""
-    training_ops_per_s: float = Field(gt=0)
-    inference_ops_per_s: float = Field(gt=0)
-    """In reading a prompt."""
-    decode_bytes_per_s: float = Field(gt=0)
-    """Weights read in writing tokens at batch 1."""
-    steps: int
-    seconds: float
-    versions: dict[str, str]
-
-
-PROBED, PROBED_ELSEWHERE = 0.2, 0.3
-"""Half widths in logarithms of an 80 % interval after a probe: wider than whole models on a CPU
-were off (`results/fit/probe.md`), as a user's machine does other things too. No GPU was tried."""
-
-
-def probed_half(probe: LocalSpeed) -> float:
-    """The half width that a probe of that kind of device deserves."""
-    return PROBED if probe.device == "cpu" else PROBED_ELSEWHERE
-
-
-def rescaled(prediction: Prediction, probe: LocalSpeed) -> Prediction:
-    """The prediction with the probe's utilisation in place of the published one's."""
-    median, half = prediction.operations / probe.training_ops_per_s, probed_half(probe)
-    return replace(
-        prediction,
-        low_s=median * math.exp(-half),
-        median_s=median,
-        high_s=median * math.exp(half),
-        basis=f"a probe of {probe.device}, {probe.dtype}, {probe.tokens} tokens a step",
-    )

@@ -21,8 +21,9 @@ from pydantic import Field
 
 from knowledge.decoding import prompt_ops
 from knowledge.errors import UserError
+from knowledge.local_speed import LocalSpeed
 from knowledge.records import Fact, ModelCard
-from knowledge.throughput import Job, LocalSpeed, Network, operations
+from knowledge.throughput import Job, Network, operations
 
 LEAST_LAYERS = 2
 LEAST_BYTES = 256e6

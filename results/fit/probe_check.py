@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from knowledge.load import model_cards
-from knowledge.throughput import Job, LocalSpeed
+from knowledge.local_speed import LocalSpeed
+from knowledge.throughput import Job
 from probes.speed_probe import ProbeSettings, probed, settings_for
 
 OUT = Path("results/fit/probe.md")

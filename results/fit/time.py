@@ -21,18 +21,14 @@ from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from knowledge.decoding import Request, Serving, group_name, prompt_s, token_s
+from knowledge.laws import DecodingLaw, Spread, Stack, Throughput, TrainingLaw
 from knowledge.load import machines
 from knowledge.measured import Measured, read_measured
 from knowledge.records import Source
 from knowledge.throughput import (
-    DecodingLaw,
     Device,
     Job,
     Network,
-    Spread,
-    Stack,
-    Throughput,
-    TrainingLaw,
     ceilings_of,
     micro_step_s,
 )

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from knowledge.cost import SERVING_UTILISATION, inference_flops, training_flops
 from knowledge.decoding import stored_bytes
+from knowledge.laws import Spread, Throughput
 from knowledge.measured import Measured, read_measured
-from knowledge.throughput import Spread, Throughput, micro_step_s, operations
+from knowledge.throughput import micro_step_s, operations
 from results.fit.time import (
     device_of,
     group_of,
