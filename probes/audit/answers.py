@@ -11,6 +11,7 @@ from probes.audit.costs import percent, share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
+from probes.data import MIN_ROWS
 from probes.estimates import estimate_mean
 from probes.records import Estimate
 from probes.retrieval import words
@@ -19,8 +20,6 @@ SAMPLED = 5_000
 """Rows looked at for leaks, for speed; our choice."""
 SAMPLED_QUESTIONS = 1_000
 """Answers sought in the documents, for speed; our choice."""
-MIN_ROWS = 30
-"""As many as a probe needs."""
 EXTRACTIVE = 0.2
 """From this share of copied outputs on, the task is at least partly one of extraction."""
 _DETERMINES = 0.98

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from probes.estimates import estimate_mean
+from probes.records import Estimate
 from probes.retrieval import words
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ _FEATURES = 20_000
 _READ_CHARS = 2_000
 _QUERIES_AT_ONCE = 500
 """For time and memory alone; our choice."""
+_DRAWS = 200
+"""Resamples of the rows for an interval; our choice."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +173,44 @@ def kappa(truth: Ints, given: Ints) -> tuple[float, float]:
     value = (float((truth == given).mean()) - chance) / (1 - chance)
     spread = chance + chance**2 - float((wanted * said * (wanted + said)).sum())
     return value, float((max(spread, 0.0) / n) ** 0.5 / (1 - chance))
+
+
+# ---------------------------------------------------------------- how often they are right
+
+
+def shares_right(seen: OutOfFold) -> dict[str, Estimate]:
+    """Shares of right labels: the most frequent one, the linear model's, the nearest row's."""
+    commonest = Counter(seen.truth.tolist()).most_common(1)[0][0]
+    clusters = seen.clusters if len(set(seen.clusters)) < len(seen.truth) else None
+    right = {
+        "majority": seen.truth == commonest,
+        "linear": seen.linear == seen.truth,
+        "nearest": seen.nearest == seen.truth,
+    }
+    return {
+        name: estimate_mean(hits.astype(float).tolist(), clusters=clusters)
+        for name, hits in right.items()
+    }
+
+
+def macro_f1(seen: OutOfFold) -> Estimate:
+    """Mean F1 of the linear model over labels; its interval resamples the rows."""
+    import numpy as np
+
+    rng, n = np.random.default_rng(0), len(seen.truth)
+    draws = [_f1(seen, rng.integers(0, n, n)) for _ in range(_DRAWS)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    value = _f1(seen, np.arange(n))
+    return Estimate(
+        value=value, low=min(value, low), high=max(value, high), n=n, basis="bootstrap(items)"
+    )
+
+
+def _f1(seen: OutOfFold, drawn: Ints) -> float:
+    import numpy as np
+
+    truth, given, k = seen.truth[drawn], seen.linear[drawn], len(seen.labels)
+    right = np.bincount(truth[truth == given], minlength=k)
+    both = np.bincount(truth, minlength=k) + np.bincount(given, minlength=k)
+    present = np.bincount(truth, minlength=k) > 0
+    return float((2 * right[present] / both[present]).mean())

@@ -9,14 +9,12 @@ from random import Random
 
 from probes.audit.costs import share_of
 from probes.audit.records import Effect, Found
-from probes.audit.sheet import Sheet
+from probes.audit.sheet import FREE_TEXTS, Sheet
 from probes.data import normalised
 from probes.estimates import wilson
 
 MOST_ROWS = 50_000
 """Rows compared but for fillers, for speed; our choice."""
-MANY_ANSWERS = ("generation", "summarization", "synthetic-data")
-"""Tasks in which one input may well have several right outputs."""
 FIX = (
     "Decide on one answer for each, most contested first, or add to the input what tells them"
     " apart."
@@ -37,7 +35,7 @@ _FILLERS = frozenset(
 
 def check(sheet: Sheet) -> Iterator[Found]:
     """The same input with other outputs; for free text also inputs that differ in fillers only."""
-    if sheet.task_type not in MANY_ANSWERS:
+    if sheet.task_type not in FREE_TEXTS:
         yield from _same_input(sheet)
     if not sheet.labelled:
         yield from _near_inputs(sheet)

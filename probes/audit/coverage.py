@@ -10,13 +10,12 @@ from probes.audit.costs import EXPONENTS, have, many, percent, share_of
 from probes.audit.records import Effect, Found, NotChecked
 from probes.audit.sheet import Sheet
 from probes.audit.shown import shown
+from probes.data import MIN_ROWS
 
 FEW_SHOTS = 10
 """A label with fewer train rows is rare."""
 BALANCED = 0.6
 """Effective labels over labels, below which the data count as unbalanced."""
-MIN_ROWS = 30
-"""As many as a probe needs."""
 DOMINATES = 0.3
 """Share of one output among free texts, from which it is worth saying."""
 MANY_OUTPUTS = 20

@@ -103,7 +103,7 @@ def _near(
             "n_groups": len(groups),
             "largest": len(groups[0]),
             "n_groups_on_both_sides": apart,
-            "sizes": {str(n): many for n, many in sorted(Counter(map(len, groups)).items())},
+            "sizes": {str(n): sets for n, sets in sorted(Counter(map(len, groups)).items())},
             "agreement": agreement_table(asked.agreement),
         },
     )

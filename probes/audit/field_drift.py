@@ -28,13 +28,14 @@ _TYPES: dict[type, str] = {
     dict: "object",
     type(None): "null",
 }
-_BASIS = "a reference of another shape counts as partly wrong; not measured"
 FIELDS = Kind(
     name="mixed-fields",
     says="{have} other fields than the rest",
     fix="Give all outputs the same names of fields; write null where there is no value.",
     on="figure",
-    basis=_BASIS,
+    basis="a reference with other fields counts as wrong in these: with all of them renamed in 40 %"
+    " of the rows LoRA on a pocket task lost nothing, and the figure 40 points"
+    " (results/pocket/dirty_data.md)",
     factors=(0.6, 0.2, 1.2),
 )
 TYPES = Kind(
@@ -42,7 +43,7 @@ TYPES = Kind(
     says="{have} a value of another type than most",
     fix="Give each field one type: numbers with quotes everywhere, or nowhere.",
     on="figure",
-    basis=_BASIS,
+    basis="a reference of another type counts as partly wrong; not measured",
     factors=(0.3, 0.0, 1.0),
 )
 QUOTED = replace(

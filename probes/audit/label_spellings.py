@@ -134,7 +134,7 @@ def _found(
         of=of,
         fix="Write each label in one way.",
         effect=by_share(n, of, "figure", *(_READ if lenient else (FOLLOWS,))),
-        remedy=Remedy(outputs=safe) if safe else None,
+        remedy=Remedy.writing(safe),
         details={
             "variants": [
                 {"from": shown(name), "to": shown(best[name]), "n": counts[name]}

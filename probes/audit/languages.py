@@ -40,11 +40,13 @@ def _all(sheet: Sheet, rows: Sequence[int]) -> Iterator[Found]:
     main, n_main = counts.most_common(1)[0]
     others = _minorities(counts)
     minor = [at for at, language in told.items() if language in others]
-    listed = ", ".join(f"{name} in {n}" for name, n in counts.most_common(5) if name in others)
+    listed = ", ".join(
+        f"{name} in {held:,}" for name, held in counts.most_common(5) if name in others
+    )
     yield Found(
         kind="mixed-languages",
-        text=f"Of {n} inputs, {n_main} are in {main}, as far as it shows, and {len(minor)} in "
-        f"others ({listed}).",
+        text=f"Of {n:,} inputs, {n_main:,} are in {main}, as far as it shows, and "
+        f"{len(minor):,} in others ({listed}).",
         rows=sorted(minor, key=lambda at: counts[told[at]]),
         of=n,
         fix=f"If the model must serve {_list(others)} too, add train rows until each has hundreds "

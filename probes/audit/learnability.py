@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from probes.audit.baselines import (
     OutOfFold,
     kappa,
+    macro_f1,
     neighbours,
     out_of_fold,
     partners,
     same_inputs,
+    shares_right,
     vectors,
 )
 from probes.audit.costs import interval, percent
@@ -25,10 +26,6 @@ from probes.paired import paired_difference
 from probes.readings import tokens
 from probes.records import Estimate
 from probes.retrieval import words
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 SAMPLED_LABELS = 5_000
 SAMPLED_TEXTS = 2_000
@@ -88,7 +85,7 @@ def _labels(sheet: Sheet) -> Iterator[Found]:
         seen = out_of_fold([sheet.entries[at].text for at in rows], labels)
     except ValueError:
         raise NotChecked("the inputs hold no words, or one label fills whole folds") from None
-    figures = _figures(seen)
+    figures = shares_right(seen)
     agreements = [kappa(seen.truth, given) for given in (seen.balanced, seen.nearest)]
     if all(
         value <= _SURE * error and value + 2 * error < NO_AGREEMENT for value, error in agreements
@@ -96,21 +93,6 @@ def _labels(sheet: Sheet) -> Iterator[Found]:
         yield _not_learnable(sheet, rows, figures)
         return
     yield _compared(sheet, rows, seen, figures)
-
-
-def _figures(seen: OutOfFold) -> dict[str, Estimate]:
-    """Shares of right labels: the most frequent one, the linear model's, the nearest row's."""
-    commonest = Counter(seen.truth.tolist()).most_common(1)[0][0]
-    clusters = seen.clusters if len(set(seen.clusters)) < len(seen.truth) else None
-    right = {
-        "majority": seen.truth == commonest,
-        "linear": seen.linear == seen.truth,
-        "nearest": seen.nearest == seen.truth,
-    }
-    return {
-        name: estimate_mean(hits.astype(float).tolist(), clusters=clusters)
-        for name, hits in right.items()
-    }
 
 
 def _named(sheet: Sheet, rows: Sequence[int]) -> bool:
@@ -160,7 +142,7 @@ def _compared(
 ) -> Found:
     """`easy-baseline` where a cheap model reaches the target, else `baselines`."""
     if sheet.metric == "macro_f1":
-        figures["linear-macro-f1"] = _macro_f1(seen)
+        figures["linear-macro-f1"] = macro_f1(seen)
     best = "linear" if figures["linear"].value >= figures["nearest"].value else "nearest"
     measured = figures["linear-macro-f1" if sheet.metric == "macro_f1" else best]
     model = {"linear": "a linear model on word counts", "nearest": "copying the nearest row"}[best]
@@ -191,29 +173,6 @@ def _compared(
         figures=figures,
         details=details,
     )
-
-
-def _macro_f1(seen: OutOfFold) -> Estimate:
-    """Mean F1 over labels, with 200 resamples of the rows."""
-    import numpy as np
-
-    rng, n = np.random.default_rng(0), len(seen.truth)
-    draws = [_f1(seen, rng.integers(0, n, n)) for _ in range(200)]
-    low, high = np.quantile(draws, [0.025, 0.975])
-    value = _f1(seen, np.arange(n))
-    return Estimate(
-        value=value, low=min(value, low), high=max(value, high), n=n, basis="bootstrap(items)"
-    )
-
-
-def _f1(seen: OutOfFold, drawn: NDArray[np.intp]) -> float:
-    import numpy as np
-
-    truth, given, k = seen.truth[drawn], seen.linear[drawn], len(seen.labels)
-    right = np.bincount(truth[truth == given], minlength=k)
-    both = np.bincount(truth, minlength=k) + np.bincount(given, minlength=k)
-    present = np.bincount(truth, minlength=k) > 0
-    return float((2 * right[present] / both[present]).mean())
 
 
 def _worst(seen: OutOfFold) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from probes.audit.costs import FOLLOWS, by_share, counted
+from probes.audit.costs import FOLLOWS, by_share, counted, listed, rarest_first
 from probes.audit.field_drift import Signature, drift, signature
 from probes.audit.kinds import Kind
 from probes.audit.label_spellings import variants
@@ -30,10 +30,9 @@ from probes.audit.output_forms import (
 from probes.audit.output_languages import languages
 from probes.audit.output_wrappers import wrapped
 from probes.audit.records import Found, Remedy
-from probes.audit.sheet import Sheet
+from probes.audit.sheet import FREE_TEXTS, Sheet
 from probes.audit.unreadable import invalid
 
-_FREE = ("generation", "summarization", "synthetic-data")
 _LEAST = 20
 """Fewer outputs show no convention."""
 _MOSTLY = 0.9
@@ -119,7 +118,7 @@ def _mixed_containers(sheet: Sheet, shapes: dict[str, list[int]]) -> Iterator[Fo
         shapes.pop("JSON object", None)
     most = max(shapes, key=lambda name: len(shapes[name]))
     share = len(shapes[most]) / len(sheet.usable)
-    if sheet.task_type in _FREE and (most == TEXT or share < _MOSTLY):
+    if sheet.task_type in FREE_TEXTS and (most == TEXT or share < _MOSTLY):
         return
     if most == TEXT and not sheet.labelled:  # brackets in words are words
         shapes = {name: rows for name, rows in shapes.items() if name != "JSON array"}
@@ -132,12 +131,12 @@ def _mixed_containers(sheet: Sheet, shapes: dict[str, list[int]]) -> Iterator[Fo
             inner = unfenced(sheet.entries[at].output)
             if inner is not None and container(inner)[0] == most:
                 outputs[at] = inner
-    yield _with_remedy(found, outputs)
+    yield replace(found, remedy=Remedy.writing(outputs))
 
 
 def _mixed_texts(sheet: Sheet, texts: Sequence[int]) -> Iterator[Found]:
     """Signs, sentences, numbers, dates, yes and no among outputs that are plain text."""
-    if sheet.task_type in (*_FREE, "code") or not texts:
+    if sheet.task_type in (*FREE_TEXTS, "code") or not texts:
         return
     outputs = {at: sheet.entries[at].output.strip() for at in texts}
     finals = outputs
@@ -212,13 +211,13 @@ def _mixed(sheet: Sheet, dimension: Dimension, groups: dict[str, list[int]]) -> 
     (most, n_most), total = sizes.most_common(1)[0], sizes.total()
     if n_most < dimension.above * total:
         return None
-    others = sorted((name for name in sizes if name != most), key=lambda name: sizes[name])
-    rows = [at for name in others for at in groups[name]]
-    shown = ", ".join(f"{name} {sizes[name]:,}" for name in reversed(others[-4:]))
+    others = {name: groups[name] for name in sizes if name != most}
+    rows = rarest_first(others)
+    told = listed({name: sizes[name] for name in others}, 4)
     return Found(
         kind="mixed-outputs",
         text=f"{counted(len(rows), total)} differ from the rest in their {dimension.name}:"
-        f" most have {most} ({n_most:,}), others {shown}.",
+        f" most have {most} ({n_most:,}), others {told}.",
         rows=rows,
         of=total,
         fix=dimension.fix,
@@ -230,9 +229,3 @@ def _mixed(sheet: Sheet, dimension: Dimension, groups: dict[str, list[int]]) -> 
 def _maybe(found: Found | None) -> Iterator[Found]:
     if found is not None:
         yield found
-
-
-def _with_remedy(found: Found, outputs: dict[int, str]) -> Found:
-    if not outputs:
-        return found
-    return Found(**{**found.__dict__, "remedy": Remedy(outputs=outputs)})

@@ -11,12 +11,12 @@ from probes.audit.label_spellings import case_tells, folded
 from probes.audit.output_forms import final_style, says_it, wrapper
 from probes.audit.output_frames import Frame, around_labels, framed, recurring
 from probes.audit.records import Found, Remedy
-from probes.audit.sheet import Sheet
+from probes.audit.sheet import FREE_TEXTS, Sheet
 from probes.audit.shown import private, shown
 
 _USUAL = 0.4
 """From this share on a wrapper is the form of the task, and its absence the exception."""
-_FREE = ("generation", "summarization", "synthetic-data", "code")
+_FREE = (*FREE_TEXTS, "code")
 _MARKS = ("quotes", "bold", "\\boxed{…}")
 
 

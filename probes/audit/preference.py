@@ -6,12 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from probes.audit.costs import percent
+from probes.audit.costs import UNMEASURED, percent, share_of
 from probes.audit.kinds import Kind
-from probes.audit.records import NO_EFFECT, Effect, Found, NotChecked, Remedy
+from probes.audit.records import Effect, Found, NotChecked, Remedy
 from probes.audit.sheet import Entry, Sheet
-from probes.estimates import wilson
-from probes.records import Estimate
 
 _FIRST = re.compile(r"[^\W_]+")
 _FORM = re.compile(r"[\W_]+")
@@ -20,8 +18,9 @@ _LEAST = 30
 _BALANCED = (0.35, 0.65)
 """Shares that call for nothing: length alone is then right in two of three at most; our choice."""
 _CLEARLY = 1.1
-"""A text counts as longer from 10 % on."""
-
+"""A text counts as longer from 10 % on; our choice."""
+_BY_LENGTH = 20
+"""Points by the share beyond a half: 10 where length alone tells all pairs; our choice."""
 
 EQUAL = Kind(
     name="equal-pairs",
@@ -111,29 +110,21 @@ def _length_bias(sheet: Sheet, pairs: list[int]) -> Iterator[Found]:
     n = len(longer) + len(shorter)
     if n < _LEAST:
         return
-    share = len(longer) / n
-    low, high = wilson(len(longer), n)
-    if low <= _BALANCED[1] and high >= _BALANCED[0]:
+    share = share_of(len(longer), n)
+    if share.low <= _BALANCED[1] and share.high >= _BALANCED[0]:
         return
-    word = "longer" if share > 0.5 else "shorter"
-    points = round(20 * abs(share - 0.5), 1)
+    word = "longer" if share.value > 0.5 else "shorter"
+    more = abs(share.value - 0.5)
+    points = round(_BY_LENGTH * more, 1)
     yield Found(
         kind="length-bias",
-        text=f"The chosen answer is the {word} one in {percent(max(share, 1 - share))} of the {n:,}"
+        text=f"The chosen answer is the {word} one in {percent(0.5 + more)} of the {n:,}"
         " pairs that differ in length by a tenth or more.",
-        rows=longer if share > 0.5 else shorter,
+        rows=longer if share.value > 0.5 else shorter,
         of=len(pairs),
         fix="Add pairs in which the better answer is the other one in length, or judge at equal"
         " length: a model learns length first.",
-        effect=NO_EFFECT
-        if not points
-        else Effect(
-            points=points, low=0, high=2 * points, on="model", basis="rule of thumb, not measured"
-        ),
-        figures={
-            "chosen is longer": Estimate(
-                value=share, low=low, high=high, n=n, level=0.95, basis="wilson"
-            )
-        },
+        effect=Effect(points=points, low=0, high=2 * points, on="model", basis=UNMEASURED),
+        figures={"chosen is longer": share},
         details={"longer": len(longer), "shorter": len(shorter), "pairs": len(pairs)},
     )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FREE_TEXTS = ("generation", "summarization", "synthetic-data")
+"""Tasks in which one input may have several right outputs, of any form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,10 +9,9 @@ from probes.audit.baselines import partners
 from probes.audit.kinds import Kind
 from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Sheet
+from probes.data import MIN_ROWS
 from probes.readings import strict_json
 
-MIN_ROWS = 30
-"""As many as a probe needs."""
 COPIED = 0.3
 """Share of the rows whose output must stand in its own input; our choice: with fewer, what stands
 in a neighbour's says nothing."""

@@ -53,7 +53,7 @@ def invalid(sheet: Sheet) -> Iterator[Found]:
         fix=f"Correct these outputs, or choose another metric than `{sheet.metric}`:"
         " no probe starts with a reference that it cannot read.",
         effect=REFUSED,
-        remedy=Remedy(outputs=outputs) if outputs else None,
+        remedy=Remedy.writing(outputs),
         details={"reasons": dict(reasons)},
     )
 
