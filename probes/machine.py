@@ -8,10 +8,10 @@ import platform
 import socket
 from typing import Literal
 
-from probes.hardware.host import cpu_fields, read_cpu, read_ram
+from probes.hardware.host import read_cpu, read_ram
 from probes.hardware.reading import read_gpus
 from probes.hardware.records import Failure
-from probes.hardware.sources import Sources
+from probes.hardware.sources import Sources, fields_of
 from probes.record import Record
 
 HUB_HOST = "huggingface.co"
@@ -57,7 +57,7 @@ def this_machine() -> Machine:
 def _cpu_class(sources: Sources) -> str:
     """Enters keys of measurements: what it says of a machine must not change."""
     try:
-        fields = cpu_fields(sources.text("proc/cpuinfo"))
+        fields = fields_of(sources.text("proc/cpuinfo"))
     except OSError:
         return platform.processor() or sources.architecture
     flags = fields.get("flags", "").split()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-WIDE = 14
-"""Columns of the first column."""
+if TYPE_CHECKING:
+    from probes.hardware.records import Readings
+
+NAME_COLUMNS = 14
+"""Width of the names on the left."""
 
 
 @click.command()
@@ -41,17 +44,16 @@ def doctor(gpu: str | None, as_json: bool) -> None:
         *(("ladder", f"{n}: {'can be loaded' if ladders[n] else 'out of reach'}") for n in ladders),
     ]
     for what, reading in lines:
-        click.echo(f"{what:{WIDE}} {one_line(reading, None)}")
+        click.echo(f"{what:{NAME_COLUMNS}} {one_line(reading, None)}")
 
 
-def _told(readings: Any) -> dict[str, Any]:
-    """Everything that the command prints."""
+def _told(readings: Readings) -> dict[str, Any]:
+    """What `--json` prints."""
     from advisor import __version__
     from knowledge.records import Machine
     from probes.hardware.reading import known_as
     from probes.machine import package_versions, this_machine
 
-    known = [known_as(gpu) for gpu in readings.gpus]
     machine = this_machine()
     return {
         "advisor": __version__,
@@ -59,7 +61,7 @@ def _told(readings: Any) -> dict[str, Any]:
         "readings": readings.model_dump(),
         "known_as": [
             each.model_dump(mode="json") if isinstance(each, Machine) else {"unknown": each}
-            for each in known
+            for each in map(known_as, readings.gpus)
         ],
         "packages": package_versions(),
         "ladders": _ladders(machine.hub),

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from probes.hardware.records import Cpu, Disk, Failure, Ram
-from probes.hardware.sources import Sources
+from probes.hardware.records import Cpu, Disk, Failure, Ram, failure
+from probes.hardware.sources import Sources, fields_of, whole_number
 
 KNOWN_SETS = {
     "avx": "avx", "avx2": "avx2", "avx512f": "avx512f", "avx512_vnni": "avx512_vnni",
@@ -19,17 +19,11 @@ NO_LIMIT_BYTES = 2**60
 """Version 1 of control groups writes a number above this where there is no limit."""
 
 
-def cpu_fields(text: str) -> dict[str, str]:
-    """The fields of /proc/cpuinfo, those of the last processor where they differ."""
-    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return {key.strip(): value.strip() for key, value in pairs}
-
-
 def read_cpu(sources: Sources, failures: list[Failure]) -> Cpu:
     """The processor; nothing is raised."""
     taken, model, flags = [], "", ""
     try:
-        fields = cpu_fields(sources.text("proc/cpuinfo"))
+        fields = fields_of(sources.text("proc/cpuinfo"))
         taken.append("/proc/cpuinfo")
         model = fields.get("model name") or fields.get("Model") or fields.get("Hardware") or ""
         flags = fields.get("flags") or fields.get("Features") or ""
@@ -38,10 +32,11 @@ def read_cpu(sources: Sources, failures: list[Failure]) -> Cpu:
             failures.append(Failure(reading="instruction sets", why=why))
     except OSError as error:
         if sources.is_apple:
-            model, flags = _sysctl(sources, "machdep.cpu.brand_string", failures) or "", "asimd"
+            model = sysctl(sources, "machdep.cpu.brand_string", failures)
+            flags = "asimd"
             taken.append("sysctl")
         else:
-            failures.append(Failure(reading="processor", why=_why(error)))
+            failures.append(failure("processor", error))
     sets = (KNOWN_SETS[flag] for flag in KNOWN_SETS if flag in flags.split())
     quota = _quota_cores(sources, failures)
     taken += ["sched_getaffinity"] * (sources.affinity() is not None)
@@ -59,7 +54,7 @@ def read_ram(sources: Sources, failures: list[Failure]) -> Ram:
     """Main memory; nothing is raised."""
     total = available = None
     try:
-        told = cpu_fields(sources.text("proc/meminfo"))
+        told = fields_of(sources.text("proc/meminfo"))
         total, available = _kilobytes(told.get("MemTotal")), _kilobytes(told.get("MemAvailable"))
         taken = ["/proc/meminfo"]
     except OSError:
@@ -69,7 +64,7 @@ def read_ram(sources: Sources, failures: list[Failure]) -> Ram:
             total, available = sources.memory()
             taken = ["psutil"]
         except Exception as error:  # psutil's own, by system
-            failures.append(Failure(reading="memory", why=_why(error)))
+            failures.append(failure("memory", error))
             taken = []
     limit = _memory_limit(sources, failures)
     return Ram(
@@ -89,12 +84,21 @@ def read_disks(sources: Sources, failures: list[Failure]) -> tuple[Disk, ...]:
             there = next(place for place in (path, *path.parents) if place.exists())
             usage = shutil.disk_usage(there)
         except (OSError, StopIteration) as error:
-            failures.append(Failure(reading=f"disk of the {what}", why=_why(error)))
+            failures.append(failure(f"disk of the {what}", error))
             continue
         disks.append(
             Disk(what=what, path=str(path), total_bytes=usage.total, free_bytes=usage.free)
         )
     return tuple(disks)
+
+
+def sysctl(sources: Sources, name: str, failures: list[Failure]) -> str:
+    """A value of a Mac's kernel; empty where it is not told."""
+    try:
+        return sources.answer_of(["sysctl", "-n", name]).strip()
+    except OSError as error:
+        failures.append(failure(name, error))
+        return ""
 
 
 def _cache(sources: Sources) -> Path:
@@ -118,7 +122,7 @@ def _quota_cores(sources: Sources, failures: list[Failure]) -> tuple[float, str]
                 period = told[1] if name == "cpu.max" else _period(folder)
                 found.append((int(told[0]) / int(period), f"{folder / name}"))
             except (ValueError, IndexError, OSError, ZeroDivisionError) as error:
-                failures.append(Failure(reading="quota of cores", why=_why(error)))
+                failures.append(failure("quota of cores", error))
     return min(found, default=None)
 
 
@@ -140,7 +144,7 @@ def _memory_limit(sources: Sources, failures: list[Failure]) -> tuple[int, int |
             try:
                 size = int(told[0])
             except ValueError as error:
-                failures.append(Failure(reading="limit of memory", why=_why(error)))
+                failures.append(failure("limit of memory", error))
                 continue
             if size < NO_LIMIT_BYTES:
                 found.append((size, _left(folder, size, used, failures), f"{folder / limit}"))
@@ -155,7 +159,7 @@ def _left(folder: Path, limit: int, used: str, failures: list[Failure]) -> int |
         stat = dict(line.split(maxsplit=1) for line in lines if " " in line)
         cache = int(stat.get("total_inactive_file", stat.get("inactive_file", "0")))
     except (OSError, ValueError) as error:
-        failures.append(Failure(reading="memory in use of the limit", why=_why(error)))
+        failures.append(failure("memory in use of the limit", error))
         return None
     return max(0, min(limit, limit - held + cache))
 
@@ -167,7 +171,7 @@ def _limit(path: Path, failures: list[Failure]) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        failures.append(Failure(reading=path.name, why=_why(error)))
+        failures.append(failure(path.name, error))
         return []
 
 
@@ -195,19 +199,7 @@ def _groups(sources: Sources, controller: str) -> Iterator[Path]:
             yield from dict.fromkeys([*(top / each for each in inside), top])
 
 
-def _sysctl(sources: Sources, name: str, failures: list[Failure]) -> str | None:
-    try:
-        return sources.answer_of(["sysctl", "-n", name]).strip()
-    except OSError as error:
-        failures.append(Failure(reading=name, why=_why(error)))
-        return None
-
-
 def _kilobytes(text: str | None) -> int | None:
     """`16384 kB`, which are KiB."""
-    number = (text or "").split(" ")[0]
-    return int(number) * 1024 if number.isdigit() else None
-
-
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    number = whole_number((text or "").split(" ")[0])
+    return None if number is None else number * 1024

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.hardware.records import Failure, Gpu
-from probes.hardware.sources import Sources
+from probes.hardware.records import Failure, Gpu, failure, told
+from probes.hardware.sources import Sources, fields_of, whole_number
 
 MIB = 2**20
 BASE_FIELDS = ("name", "uuid", "memory.total", "memory.free", "driver_version")
@@ -66,7 +66,7 @@ def visible(cards: Sequence[Card], sources: Sources, failures: list[Failure]) ->
             failures.append(Failure(reading="visible GPUs", why=why))
             break
         found.append(devices[0])
-        if entry.isdigit() and _order_is_open(cards, sources):
+        if whole_number(entry) is not None and _order_is_open(cards, sources):
             failures.append(
                 Failure(
                     reading="visible GPUs",
@@ -81,9 +81,10 @@ def visible(cards: Sequence[Card], sources: Sources, failures: list[Failure]) ->
 
 
 def _entry(entry: str, cards: Sequence[Card]) -> Sequence[Gpu]:
-    """The devices of an entry: a number, or the beginning of a card's or a slice's UUID."""
-    if entry.isdigit():
-        return cards[int(entry)].devices if int(entry) < len(cards) else ()
+    """The devices that a number or the beginning of a UUID names; CUDA takes the first of them."""
+    number = whole_number(entry)
+    if number is not None:
+        return cards[number].devices if number < len(cards) else ()
     if entry.startswith("GPU-"):
         named = [card.devices for card in cards if (card.uuid or "").startswith(entry)]
         return named[0] if len(named) == 1 else ()
@@ -94,6 +95,7 @@ def _entry(entry: str, cards: Sequence[Card]) -> Sequence[Gpu]:
 
 
 def _order_is_open(cards: Sequence[Card], sources: Sources) -> bool:
+    """Whether CUDA may number the cards otherwise than the driver."""
     names = {card.devices[0].name for card in cards if card.devices}
     by_slot = sources.environment.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
     return len(names) > 1 and not by_slot
@@ -105,14 +107,12 @@ def _by_nvml(sources: Sources, failures: list[Failure]) -> list[Card]:
         raise Unreadable("nvidia-ml-py is not installed")
     try:
         nvml.nvmlInit()
+        try:
+            return _cards_of_nvml(nvml, failures)
+        finally:
+            _tried(nvml, "nvmlShutdown")
     except Exception as error:  # whatever a driver does, other ways are left
-        raise Unreadable(f"NVML: {_told(error)}") from None
-    try:
-        return _cards_of_nvml(nvml, failures)
-    except Exception as error:
-        raise Unreadable(f"NVML: {_told(error)}") from None
-    finally:
-        _tried(nvml, "nvmlShutdown")
+        raise Unreadable(f"NVML: {told(error)}") from None
 
 
 def _cards_of_nvml(nvml: Any, failures: list[Failure]) -> list[Card]:
@@ -178,6 +178,7 @@ def _nvml_slices(nvml: Any, handle: Any, whole: Gpu, failures: list[Failure]) ->
 
 
 def _by_smi(sources: Sources, failures: list[Failure]) -> list[Card]:
+    """Whole cards; slices are not told apart."""
     rows = _smi_rows(sources)
     cards = []
     for at, row in enumerate(rows):
@@ -204,6 +205,7 @@ def _by_smi(sources: Sources, failures: list[Failure]) -> list[Card]:
 
 
 def _smi_rows(sources: Sources) -> list[dict[str, str]]:
+    """One a card, by field; an older driver is asked again for BASE_FIELDS alone."""
     fields: tuple[str, ...] = (*BASE_FIELDS, *NEWER_FIELDS)
     try:
         try:
@@ -231,8 +233,7 @@ def _by_driver_files(sources: Sources, failures: list[Failure]) -> list[Card]:
     cards: list[Card] = []
     for path in sorted((sources.root / "proc/driver/nvidia/gpus").glob("*/information")):
         text = path.read_text(encoding="utf-8", errors="replace")
-        told = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        told = {key.strip(): value.strip() for key, value in told.items()}
+        told = fields_of(text)
         if "Model" in told:
             gpu = Gpu(
                 index=len(cards),
@@ -258,12 +259,8 @@ def _tried(
         return getattr(nvml, function)(*arguments)
     except Exception as error:
         if failures is not None:
-            failures.append(Failure(reading=reading, why=_told(error)))
+            failures.append(failure(reading, error))
         return None
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _text(value: Any) -> str | None:
@@ -274,8 +271,10 @@ def _text(value: Any) -> str | None:
 
 
 def _known(cell: str) -> str | None:
+    """nvidia-smi writes `[N/A]` and `[Not Supported]` where it has no answer."""
     return None if not cell or cell.startswith("[") else cell
 
 
 def _mebibytes(cell: str) -> int | None:
-    return int(cell) * MIB if cell.isdigit() else None
+    number = whole_number(cell)
+    return None if number is None else number * MIB

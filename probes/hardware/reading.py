@@ -5,10 +5,10 @@ from __future__ import annotations
 from knowledge.errors import UserError
 from knowledge.machine_names import machine_named
 from knowledge.records import Machine
-from probes.hardware.host import read_cpu, read_disks, read_ram
+from probes.hardware.host import read_cpu, read_disks, read_ram, sysctl
 from probes.hardware.nvidia import nvidia_gpus
 from probes.hardware.records import Failure, Gpu, Ram, Readings
-from probes.hardware.sources import Sources
+from probes.hardware.sources import Sources, whole_number
 
 
 def read_hardware(sources: Sources | None = None) -> Readings:
@@ -22,7 +22,7 @@ def read_hardware(sources: Sources | None = None) -> Readings:
         cpu=read_cpu(sources, failures),
         ram=ram,
         disks=read_disks(sources, failures),
-        failures=tuple(failures),
+        failures=tuple(dict.fromkeys(failures)),
     )
 
 
@@ -62,13 +62,12 @@ def with_gpu(readings: Readings, machine: Machine) -> Readings:
 
 def _apple_gpu(sources: Sources, ram: Ram | None, failures: list[Failure]) -> tuple[Gpu, ...]:
     """Memory is shared with the processor; a limit on the graphics' share is heeded where set."""
-    name = _asked(sources, "machdep.cpu.brand_string", failures)
-    size = _asked(sources, "hw.memsize", failures)
-    limit = _asked(sources, "iogpu.wired_limit_mb", [])
-    total = int(size) if size and size.isdigit() else None
+    name = sysctl(sources, "machdep.cpu.brand_string", failures)
+    total = whole_number(sysctl(sources, "hw.memsize", failures))
+    limit = whole_number(sysctl(sources, "iogpu.wired_limit_mb", []))
     taken = "sysctl"
-    if limit and limit.isdigit() and int(limit) > 0:
-        total, taken = int(limit) * 2**20, "sysctl, iogpu.wired_limit_mb"
+    if limit:
+        total, taken = limit * 2**20, "sysctl, iogpu.wired_limit_mb"
     else:
         why = "shared with the system: Metal gives about three quarters of it by default"
         failures.append(Failure(reading="memory of the GPU", why=why))
@@ -82,11 +81,3 @@ def _apple_gpu(sources: Sources, ram: Ram | None, failures: list[Failure]) -> tu
             taken_from=taken,
         ),
     )
-
-
-def _asked(sources: Sources, name: str, failures: list[Failure]) -> str | None:
-    try:
-        return sources.answer_of(["sysctl", "-n", name]).strip()
-    except OSError as error:
-        failures.append(Failure(reading=name, why=str(error)[:200]))
-        return None

@@ -14,6 +14,16 @@ class Failure(Record):
     why: str
 
 
+def told(error: Exception) -> str:
+    """An error in a line that is not too long."""
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def failure(reading: str, error: Exception) -> Failure:
+    """A reading that ended with that error."""
+    return Failure(reading=reading, why=told(error))
+
+
 class Gpu(Record):
     """A card, a slice of one (MIG), or the graphics half of an Apple chip."""
 

@@ -35,6 +35,17 @@ def answer_of(command: Sequence[str]) -> str:
     return done.stdout
 
 
+def fields_of(text: str) -> dict[str, str]:
+    """`key: value` lines, as /proc has them; of a key that comes again the last value."""
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def whole_number(text: str) -> int | None:
+    """The number that decimal digits write; None of anything else, superscripts too."""
+    return int(text) if text.isdecimal() else None
+
+
 def nvml_module() -> Any | None:
     """The module `pynvml` of nvidia-ml-py; None where it is not installed."""
     try:

@@ -185,6 +185,7 @@ def test_one_gpu(machine: Maker, old: bool) -> None:
         ({"CUDA_VISIBLE_DEVICES": "GPU-222"}, ["NVIDIA A100-SXM4-40GB"], ""),
         ({"CUDA_VISIBLE_DEVICES": "GPU-"}, [], "nothing is called GPU-"),
         ({"CUDA_VISIBLE_DEVICES": "all"}, [], "nothing is called all"),
+        ({"CUDA_VISIBLE_DEVICES": "²"}, [], "nothing is called ²"),  # a digit, and no number
     ],
 )
 def test_two_gpus_and_which_of_them_are_visible(
