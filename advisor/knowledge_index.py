@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from knowledge import load
 from knowledge.errors import UserError
 from knowledge.records import Fact, Ladder, ModelCard
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 from probes.sinks import one_line
+
+if TYPE_CHECKING:
+    from advisor.rules import Rule
 
 KINDS = {
     "claims": "claim",
@@ -23,30 +26,6 @@ KINDS = {
 }
 """Kinds of records, and what one of each is called."""
 N_NEAR = 3
-
-
-class Rule(Protocol):
-    """What is read of a rule of the advice (`advisor.rules`)."""
-
-    @property
-    def name(self) -> str:
-        """By which reasons name it."""
-        ...
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """What it does; its docstring is the text for people."""
-        ...
-
-    @property
-    def claims(self) -> tuple[str, ...]:
-        """Ids of the claims that it rests on."""
-        ...
-
-    @property
-    def strength(self) -> str:
-        """How far it may move the advice."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
-from advisor.knowledge_index import KINDS, Known, Rule
+from advisor.knowledge_index import KINDS, Known
 from knowledge.records import Fact, Ladder, ModelCard
-from knowledge.statements import Claim, Coverage, MethodCard, Symptom
+from knowledge.statements import Claim, Coverage, MethodCard, Symptom, age_days
 from probes.sinks import markdown, one_line
+
+if TYPE_CHECKING:
+    from advisor.rules import Rule
 
 NARROWEST = 40
 """Columns that a line's text wants; where fewer are left it stands on a line of its own."""
-
-
-def age_days(claim: Claim, today: date) -> int:
-    """Days since somebody looked at the claim's sources."""
-    return (today - date.fromisoformat(claim.checked)).days
 
 
 def counted(n: int, noun: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from advisor.knowledge_index import KINDS, Known, Rule, named_by
-from advisor.knowledge_text import age_days, counted, record_title, rule_text
+from advisor.knowledge_index import KINDS, Known, named_by
+from advisor.knowledge_text import counted, record_title, rule_text
 from knowledge.records import Fact, Ladder, ModelCard, Source
 from knowledge.statements import (
+    DUE_DAYS,
     Cause,
     Claim,
     Effect,
@@ -18,11 +19,13 @@ from knowledge.statements import (
     Reference,
     Scope,
     Symptom,
+    age_days,
     stale,
 )
 
-STALE_DAYS = 180
-"""After so many days a claim is due for another look; a durable one after twice as many."""
+if TYPE_CHECKING:
+    from advisor.rules import Rule
+
 LASTS = {
     "durable": "should outlive today's models",
     "direction": "its direction should outlive today's models, its size should not",
@@ -48,7 +51,7 @@ def record_lines(known: Known, kind: str, name: str, record: Fact, today: date) 
 
 def _claim(claim: Claim, known: Known, today: date) -> Iterator[str]:
     age = counted(age_days(claim, today), "day")
-    due = ", due for another look" if stale((claim,), today, STALE_DAYS) else ""
+    due = ", due for another look" if stale((claim,), today, DUE_DAYS) else ""
     yield from (claim.statement, "")
     yield f"Grade: {claim.grade}"
     yield f"Status: {claim.status}"

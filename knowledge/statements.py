@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal
 
@@ -193,11 +194,20 @@ class Coverage(Fact):
         return self
 
 
-def stale(claims: tuple[Claim, ...], today: date, days: int) -> list[tuple[Claim, int]]:
+DUE_DAYS = 180
+"""After so many days a claim is due for another look; a durable one after twice as many."""
+
+
+def age_days(claim: Claim, today: date) -> int:
+    """Days since somebody looked at the claim's sources."""
+    return (today - date.fromisoformat(claim.checked)).days
+
+
+def stale(claims: Iterable[Claim], today: date, days: int) -> list[tuple[Claim, int]]:
     """The claims that nobody has looked at for longer than `days`, oldest first, with their age.
 
     Durable claims may be twice as old.
     """
-    ages = [(claim, (today - date.fromisoformat(claim.checked)).days) for claim in claims]
+    ages = [(claim, age_days(claim, today)) for claim in claims]
     late = [(c, age) for c, age in ages if age > days * (2 if c.lasts == "durable" else 1)]
     return sorted(late, key=lambda pair: (-pair[1], pair[0].id))

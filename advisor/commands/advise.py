@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any, get_args
 
 import click
 
-from advisor.commands.options import gpu_options
+from advisor.commands.options import day_counted_to, gpu_options
 from advisor.nature import AnswersFrom, HardPart, Nature, nature_of
 from advisor.questions import ASKS, Ask
 from knowledge.errors import UserError
@@ -88,7 +87,7 @@ def advise(task: Path | None, as_json: bool, whole: bool, today: str | None, **f
         machines=_machines(spec),
         known=expectations(),
         claims=claims(),
-        today=_day(today),
+        today=day_counted_to(today, to_come=True),
     )
     advice = first_advice(spec, nature, ground)
     if as_json:
@@ -208,11 +207,3 @@ def _machines(spec: TaskSpec) -> Sequence[Machine]:
     if spec.hardware.gpu is not None:
         return [reference_machine(spec)]
     return [machines()[name] for name in CARDS]
-
-
-def _day(text: str | None) -> date:
-    try:
-        day = date.today() if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--today: '{text}' is no day; write it as YYYY-MM-DD") from None
-    return day

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+
+from knowledge.errors import UserError
+from probes.sinks import one_line
 
 F = Callable[..., Any]
 
@@ -54,6 +58,30 @@ def task_options(function: F) -> F:
 def gpu_options(function: F) -> F:
     """The card that the model would run on, when it is not this machine's."""
     return _with(GPU_FLAGS, function)
+
+
+def day_counted_to(text: str | None, *, to_come: bool = False) -> date:
+    """The day of `--today`, that ages are counted to: the real one where none is given.
+
+    Raises:
+        UserError: E-KNOWLEDGE-DATE, it is not written as YYYY-MM-DD, or it is `to_come` where such
+            a day is refused.
+    """
+    today = date.today()
+    if text is None:
+        return today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:  # `fromisoformat` also reads 20260401 and weeks
+        what, hint = f"'{one_line(text, 40)}' is no day", "write it as YYYY-MM-DD"
+        raise UserError("E-KNOWLEDGE-DATE", what, place="--today", hint=hint)
+    if day > today and not to_come:
+        what = f"{day} is in the future: what will be checked until then is not known"
+        hint = "for what falls due by then, lower --days"
+        raise UserError("E-KNOWLEDGE-DATE", what, place="--today", hint=hint)
+    return day
 
 
 def _with(flags: tuple[Callable[[F], F], ...], function: F) -> F:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from advisor.knowledge_index import Known
+from advisor.rules import Asked, Rule, Ruling
 from knowledge.records import Ladder, ModelCard
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 
 
-def prefer_adapters(rows: int) -> bool:
+def prefer_adapters(asked: Asked) -> Ruling | None:
     """Tune an adapter, not all weights.
 
     It costs less,
     and forgets less.
     """
-    return rows > 0
-
-
-@dataclass(frozen=True)
-class Rule:
-    """As `advisor.rules` has them."""
-
-    name: str
-    function: Any
-    claims: tuple[str, ...]
-    strength: str
+    return Ruling("adapters do") if asked.method == "full" else None
 
 
 ADAPTERS: dict[str, Any] = {

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -42,7 +40,7 @@ def advisor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     for name in ("claims", "methods", "ladders", "symptoms", "failures", "coverage"):
         monkeypatch.setattr(f"knowledge.load.{name}", lambda name=name: getattr(known, name))
     monkeypatch.setattr("knowledge.load.model_cards", lambda: known.models)
-    monkeypatch.setitem(sys.modules, "advisor.rules", SimpleNamespace(RULES=RULES))  # type: ignore[arg-type]
+    monkeypatch.setattr("advisor.rules.RULES", RULES)
     return Advisor(monkeypatch, capsys)
 
 

@@ -15,6 +15,7 @@ from advisor.commands.knowledge.output import (
     show_json,
     show_lines,
 )
+from advisor.commands.options import day_counted_to
 
 
 @click.command(short_help="Show what nobody has checked for long; exit 1 where there is any.")
@@ -35,7 +36,7 @@ def stale(days: int, today: str | None, as_json: bool) -> int:
     from advisor.knowledge_text import folded, stale_lines
     from knowledge.statements import stale as due
 
-    day = _day(today)
+    day = day_counted_to(today)
     claims = tuple(all_known().claims.values())
     late = due(claims, day, days)
     if as_json:
@@ -102,23 +103,3 @@ def coverage() -> None:
     from advisor.knowledge_text import coverage_table
 
     show_lines(coverage_table(all_known().coverage))
-
-
-def _day(text: str | None) -> date:
-    from knowledge.errors import UserError
-    from probes.sinks import one_line
-
-    if text is None:
-        return date.today()
-    try:
-        day = date.fromisoformat(text) if len(text) == len("2026-11-21") else None
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
-        what, hint = f"'{one_line(text, 40)}' is no day", "write it as YYYY-MM-DD"
-        raise UserError("E-KNOWLEDGE-DATE", what, place="--today", hint=hint)
-    if day > date.today():
-        what = f"{day} is in the future: what will be checked until then is not known"
-        hint = "for what falls due by then, lower --days"
-        raise UserError("E-KNOWLEDGE-DATE", what, place="--today", hint=hint)
-    return day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from advisor.knowledge_index import Known, Rule
+    from advisor.knowledge_index import Known
+    from advisor.rules import Rule
     from knowledge.records import Fact
 
 WIDTH = 80
@@ -20,23 +21,21 @@ WIDTH = 80
 
 
 def all_known(*, rules: bool = False) -> Known:
-    """The records that this version ships, and on demand the rules that use them."""
+    """The records that this version ships, and on demand the rules, which are slow to load."""
     from advisor.knowledge_index import everything_known
 
     return everything_known(_rules() if rules else {})
 
 
-def _rules() -> dict[str, Rule]:
-    """The rules of the advice."""
+def _rules() -> Mapping[str, Rule]:
     from advisor.rules import RULES
 
-    return dict(RULES)
+    return RULES
 
 
 def dumped(record: Fact) -> dict[str, Any]:
     """A record as JSON; a claim with its age."""
-    from advisor.knowledge_text import age_days
-    from knowledge.statements import Claim
+    from knowledge.statements import Claim, age_days
 
     age = {"age_days": age_days(record, date.today())} if isinstance(record, Claim) else {}
     return record.model_dump(mode="json") | age
