@@ -191,4 +191,7 @@ class MemoryForm(Fact):
     median_error: float
     """Of the peak, relative, on traces that it was not fitted to."""
     worst_error: float
+    held_median: float
+    """What the caching allocator held over live bytes, in replays of these traces."""
+    held_most: float
     checked: IsoDate

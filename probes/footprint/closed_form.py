@@ -8,7 +8,7 @@ peak is the highest place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,11 +16,15 @@ from knowledge.load import memory_forms
 from knowledge.records import MemoryForm
 from probes.footprint.settings import Architecture, Setting
 
-MB = 1e6
+FITTED = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3"})
+"""Model types whose layers the forms were fitted to."""
+TRACED_ROW, TRACED_TOKENS = 8192, 32_768
+"""Longest row and most tokens of a batch that they were fitted to."""
 NORMED = frozenset({"qwen3"})
 """Model types that norm queries and keys."""
-CHUNK = 1024
-"""Tokens whose logits a chunked loss is taken to hold; the factor says how far that is so."""
+TILE_TOKENS, TILE_ENTRIES = 4096, 32_768
+"""Tokens, and entries of the vocabulary, whose logits TRL's chunked head holds at once (trl 1.16,
+`trl/kernels/chunked_logprob.py`)."""
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes of a weight in NF4: 4 bits, an 8-bit constant for 64, a 32-bit one for 256 of those."""
 
@@ -60,11 +64,6 @@ class Shapes:
         )
 
     @property
-    def grouped(self) -> bool:
-        """Whether heads share keys."""
-        return self.keys < self.queries
-
-    @property
     def linear(self) -> dict[str, tuple[int, int]]:
         """The linear modules of a layer: columns in and out."""
         return {
@@ -87,18 +86,6 @@ class Shapes:
         """Elements of the embeddings, the head among them where it is its own."""
         return (1 if self.tied else 2) * self.vocabulary * self.hidden
 
-    @property
-    def norms(self) -> int:
-        """Elements of the norms; biases are left out."""
-        return (2 * self.n_layers + 1) * self.hidden
-
-
-def adapted(shapes: Shapes, setting: Setting) -> list[tuple[int, int]]:
-    """Columns in and out of the modules of a layer that have an adapter."""
-    names = setting.targets
-    every = "all-linear" in names
-    return [ends for name, ends in shapes.linear.items() if every or name in names]
-
 
 @dataclass(frozen=True)
 class Terms:
@@ -108,79 +95,134 @@ class Terms:
     layer: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A setting on a decoder, as the terms read it."""
+
+    shapes: Shapes
+    setting: Setting
+
+    @property
+    def width(self) -> int:
+        """Bytes of a weight that is neither in 4 bits nor cast."""
+        return 4 if self.setting.dtype == "float32" else 2
+
+    @property
+    def computed(self) -> int:
+        """Bytes of what layers give to one another: norms in fp32 give fp32."""
+        return 4 if self.setting.kbit_casts else self.width
+
+    @property
+    def rows(self) -> int:
+        """Sequences of a forward pass; two for each pair."""
+        return self.setting.batch * (2 if self.setting.method == "dpo" else 1)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a forward pass."""
+        return self.rows * self.setting.seq_len
+
+    @property
+    def adapted(self) -> dict[str, tuple[int, int]]:
+        """The modules of a layer that have an adapter: columns in and out."""
+        if not self.setting.adapted:
+            return {}
+        names = self.setting.targets
+        every = "all-linear" in names
+        return {n: ends for n, ends in self.shapes.linear.items() if every or n in names}
+
+    @property
+    def kept(self) -> int:
+        """Bytes of an adapter's element."""
+        return 4 if self.setting.adapter_dtype == "float32" else self.width
+
+    @property
+    def copies(self) -> bool:
+        """Whether adapters of fp32 keep a copy of their 16-bit inputs."""
+        return bool(self.adapted) and self.kept > self.computed
+
+
 def terms(architecture: Architecture, setting: Setting) -> Terms:
-    """The terms of every sum, in bytes."""
-    s = Shapes.of(architecture)
-    width = 4 if setting.dtype == "float32" else 2
-    rows = setting.batch * (2 if setting.method == "dpo" else 1)
-    tokens, whole = rows * setting.seq_len, rows * (setting.seq_len + setting.new_tokens)
-    kept = 4 if setting.dtype == "float32" or setting.adapter_dtype == "float32" else 2
-    kept = kept if setting.adapted else width
-    modules = adapted(s, setting) if setting.adapted else []
-    ins, outs = sum(a for a, _ in modules), sum(b for _, b in modules)
-    copies = kept == 4 and width == 2
+    """The terms of every sum, in bytes; those that are 0 are left out."""
+    run = _Run(Shapes.of(architecture), setting)
+    both = _activations(run) | _of_adapters(run)
+    once, layer = both | _once(run), both | _of_a_layer(run)
+    return Terms(*({k: v for k, v in found.items() if v} for found in (once, layer)))
+
+
+def _activations(run: _Run) -> dict[str, float]:
+    """What grows with tokens, whether it lives once or is kept by every layer."""
+    s, setting, wide = run.shapes, run.setting, run.computed * run.tokens
+    return {
+        "tokens x hidden": wide * s.hidden,
+        "tokens x inner": wide * s.inner,
+        "tokens x queries": wide * s.queries,
+        "tokens x keys": wide * s.keys,
+        "norms": 4.0 * run.tokens * s.hidden * (run.computed == 2),
+        "sums": 4.0 * run.tokens * s.n_heads,
+        "normed queries": wide * s.queries * s.normed,
+        "normed keys": wide * s.keys * s.normed,
+        "normed sums": 4.0 * run.tokens * (s.queries + s.keys) * s.normed,
+        "shared keys": wide * (s.queries - s.keys) * setting.padded,
+        "mask": run.rows * setting.seq_len**2 * setting.padded,
+        "cache": run.width * run.rows * (setting.seq_len + setting.new_tokens) * 2 * s.keys,
+        "matrices": run.width * s.matrices / s.n_layers,
+    }
+
+
+def _of_adapters(run: _Run) -> dict[str, float]:
+    """What adapters keep: their inputs, copies of them in fp32, dropped ones, their own sums."""
+    ins = sum(columns for columns, _ in run.adapted.values())
+    outs = sum(columns for _, columns in run.adapted.values())
+    dropout = run.setting.dropout > 0
+    as_they_are = run.computed * run.tokens * (not run.copies) * (not dropout)
+    return {
+        **{f"inputs of {name}": as_they_are * columns for name, columns in _inputs(run)},
+        "ins": 4.0 * run.tokens * ins * run.copies,
+        "outs": 4.0 * run.tokens * outs * run.copies,
+        "dropped": run.kept * run.tokens * ins * dropout,
+        "masks": run.tokens * ins * dropout,
+        "undropped": 4.0 * run.tokens * ins * run.copies * (not dropout),
+        "rank": run.kept * run.tokens * run.setting.rank * len(run.adapted),
+        "adapters": run.kept * run.setting.rank * (ins + outs),
+    }
+
+
+def _of_a_layer(run: _Run) -> dict[str, float]:
+    """The weights of a layer."""
+    s, quantised = run.shapes, run.setting.quantised
+    matrices, norms = s.matrices / s.n_layers, 2 * s.hidden
+    return {
+        "weights": (NF4_BYTES if quantised else run.width) * matrices + run.width * norms,
+        "trained": run.width * (matrices + norms) * (run.setting.method == "full"),
+    }
+
+
+def _once(run: _Run) -> dict[str, float]:
+    """Embeddings, the head, logits, and buffers of one size."""
+    s, setting = run.shapes, run.setting
     chunked = setting.loss == "chunked" or setting.method == "dpo"
-    full = setting.method == "full"
-    matrices = s.matrices / s.n_layers
-    rest = s.embeddings + s.hidden
-    bits = NF4_BYTES if setting.quantised else width
-    held = 4 if setting.kbit_casts else width
-    widths = {"hidden": s.hidden, "inner": s.inner, "queries": s.queries, "keys": s.keys}
-    both = {f"tokens x {name}": float(width * tokens * n) for name, n in widths.items()}
-    both |= {
-        "inputs": float(width * tokens * _inputs(s, setting)),
-        "inputs alone": float(width * tokens * _inputs(s, setting) * (not copies)),
-        "rank": kept * tokens * setting.rank * len(modules),
-        "ins": 4.0 * tokens * ins * copies,
-        "outs": 4.0 * tokens * outs * copies,
-        "dropped": tokens * ins * kept * (setting.dropout > 0),
-        "masks": tokens * ins * (setting.dropout > 0),
-        "sums": 4.0 * tokens * s.n_heads,
-        "padded queries": width * tokens * s.queries * (setting.padded and s.grouped),
-        "padded mask": float(rows * setting.seq_len**2 * setting.padded),
-        "normed queries": float(width * tokens * s.queries * s.normed),
-        "normed keys": float(width * tokens * s.keys * s.normed),
-        "normed sums": 4.0 * tokens * (s.queries + s.keys) * s.normed,
-        "norms": 4.0 * tokens * s.hidden * (width == 2),
-        "undropped": kept * tokens * ins * (setting.dropout == 0) * copies,
-        "matrices": matrices * width,
+    elements = s.embeddings + s.hidden
+    return {
+        "one": 1e6,
+        "weights": (4 if setting.kbit_casts else run.width) * elements,
+        "trained": run.width * elements * (setting.method == "full"),
+        "head": run.width * s.vocabulary * s.hidden * (not chunked),
+        "matrix": run.width * s.hidden * s.inner,
+        "logits": 4.0 * run.tokens * s.vocabulary * (not chunked),
+        "tile": run.width * min(run.tokens, TILE_TOKENS) * TILE_ENTRIES * chunked,
+        "hidden gradient": 4.0 * run.tokens * s.hidden * chunked,
+        "head gradient": 4.0 * s.vocabulary * s.hidden * (chunked and setting.method == "full"),
+        "last logits": 4.0 * run.rows * s.vocabulary,
     }
-    layer = both | {
-        "weights": bits * matrices + width * 2 * s.hidden,
-        "adapters": kept * setting.rank * (ins + outs),
-        "trained": width * (matrices + 2 * s.hidden) * full,
-        "cache": width * whole * 2 * s.keys,
-    }
-    once = both | {
-        "one": MB,
-        "weights": held * rest,
-        "trained": width * rest * full,
-        "adapters": kept * setting.rank * (ins + outs),
-        "head": width * s.vocabulary * s.hidden,
-        "matrix": width * s.hidden * s.inner,
-        "logits": 0.0 if chunked else 4.0 * tokens * s.vocabulary,
-        "chunk": 4.0 * s.vocabulary * CHUNK if chunked else 0.0,
-        "cache": width * whole * 2 * s.keys,
-        "last logits": 4.0 * rows * s.vocabulary,
-    }
-    return Terms(_held(once), _held(layer))
 
 
-def _inputs(shapes: Shapes, setting: Setting) -> int:
-    """Columns of the inputs that adapted modules keep, those that share one counted once."""
-    every = "all-linear" in setting.targets
-    names = set(shapes.linear) if every else set(setting.targets)
-    shared = (
-        ({"q_proj", "k_proj", "v_proj"}, shapes.hidden),
-        ({"o_proj"}, shapes.queries),
-        ({"gate_proj", "up_proj"}, shapes.hidden),
-        ({"down_proj"}, shapes.inner),
-    )
-    return sum(columns for group, columns in shared if group & names) if setting.adapted else 0
-
-
-def _held(found: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in found.items() if value}
+def _inputs(run: _Run) -> Iterator[tuple[str, int]]:
+    """The inputs that adapted modules read, and their columns; some read the same."""
+    for name in ("q_proj k_proj v_proj", "o_proj", "gate_proj up_proj", "down_proj"):
+        modules = set(name.split())
+        if modules & run.adapted.keys():
+            yield name, run.shapes.linear[min(modules)][0]
 
 
 def group_of(setting: Setting) -> str:
@@ -202,14 +244,20 @@ def _forms() -> Mapping[str, MemoryForm]:
     return {form.group: form for form in memory_forms()}
 
 
+def is_fitted(architecture: Architecture) -> bool:
+    """Whether the forms were fitted to layers like these."""
+    return architecture.config["model_type"] in FITTED and not architecture.stands_in
+
+
 def form_of(setting: Setting) -> MemoryForm | None:
     """The form that was fitted to such settings; None where there is none."""
-    plain = Setting(method=setting.method, seq_len=1)
-    odd = setting.method != "full" and setting.optimiser != plain.optimiser
-    odd = odd or (setting.quantised and setting.dtype == "float32")
-    for name in ("autocast", "attention", "clip", "device"):
-        odd = odd or getattr(setting, name) != getattr(plain, name)
-    return None if odd else _forms().get(group_of(setting))
+    fields: tuple[str, ...] = ("autocast", "attention", "clip", "device")
+    if setting.method != "full":
+        fields = (*fields, "optimiser")
+    usual = all(getattr(setting, name) == Setting.model_fields[name].default for name in fields)
+    if not usual or (setting.quantised and setting.dtype == "float32"):
+        return None
+    return _forms().get(group_of(setting))
 
 
 def places(architecture: Architecture, setting: Setting) -> dict[str, float]:

@@ -59,9 +59,10 @@ def decoder_layers(model: Any) -> list[nn.Module]:
 
 def all_alike(architecture: Architecture) -> bool:
     """Whether every layer has the same modules and the same attention."""
+    config = config_of(architecture)
     with torch.device("meta"), _quiet():
-        layers = decoder_layers(_base(config_of(architecture), torch.bfloat16, "sdpa"))
-    kinds = architecture.config.get("layer_types") or []
+        layers = decoder_layers(_base(config, torch.bfloat16, "sdpa"))
+    kinds = getattr(config, "layer_types", None) or []  # also where the config.json leaves it out
     shapes = {
         tuple((name, tuple(weight.shape)) for name, weight in layer.named_parameters())
         for layer in layers

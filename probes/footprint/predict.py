@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 from probes.footprint.deepen import deepened
 from probes.footprint.depth import at_depth, line
@@ -29,16 +30,10 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
     start_s = time.perf_counter()
     chosen = (architecture.n_layers,) if whole else depths(architecture)
     on_cpu = setting.device == "cpu"
-    runs = {
-        depth: traced(architecture, setting, depth, primed=on_cpu or depth < max(chosen))
-        for depth in chosen
-    }
-    unit = ROUNDING[setting.device]
-    found = at_depth(
-        {depth: peaks(run.trace, unit) for depth, run in runs.items()}, architecture.n_layers
-    )
+    runs = runs_of(architecture, setting, chosen)
+    found = at_depth(peaks_of(runs, setting), architecture.n_layers)
     moment, peak = max(found.items(), key=lambda each: each[1].total)
-    reserved, how = (peak.total, "") if on_cpu else _reserved(runs, peak, architecture.n_layers)
+    reserved, how = (peak.total, "") if on_cpu else held(runs, peak, architecture.n_layers)
     context = 0 if on_cpu else CONTEXT_BYTES
     expected = reserved + context
     return Footprint(
@@ -60,6 +55,23 @@ def predict(architecture: Architecture, setting: Setting, *, whole: bool = False
     )
 
 
+def runs_of(
+    architecture: Architecture, setting: Setting, depths: Sequence[int]
+) -> dict[int, Traced]:
+    """Traces by number of layers; of the deepest the first step too, which a replay wants."""
+    on_cpu = setting.device == "cpu"
+    return {
+        depth: traced(architecture, setting, depth, primed=on_cpu or depth < max(depths))
+        for depth in depths
+    }
+
+
+def peaks_of(runs: Mapping[int, Traced], setting: Setting) -> dict[int, dict[Moment, Peak]]:
+    """The peak of every moment of each trace."""
+    unit = ROUNDING[setting.device]
+    return {depth: peaks(run.trace, unit) for depth, run in runs.items()}
+
+
 def _phase(moment: Moment) -> Phase:
     phase: Phase = moment[1]  # type: ignore[assignment]
     return phase
@@ -77,8 +89,8 @@ def _count(runs: dict[int, Traced], depth: int, name: str) -> int:
     return line({n_layers: getattr(run, name) for n_layers, run in runs.items()}, depth)
 
 
-def _reserved(runs: dict[int, Traced], peak: Peak, depth: int) -> tuple[int, str]:
-    """The most that segments hold in a replay, and of what it was one.
+def held(runs: Mapping[int, Traced], peak: Peak, depth: int) -> tuple[int, str]:
+    """The most bytes that segments hold in a replay, and of what it was one.
 
     The trace of the deepest run is made as deep as the model. Where that has not the peak that the
     lines have, what the deepest run's segments held beyond its live blocks is added to it.

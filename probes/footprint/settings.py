@@ -30,8 +30,13 @@ _TYPES = {
     "qwen3": "qwen3",
     "llama": "llama",
     "smollm2": "llama",
+    "smollm3": "smollm3",
     "tinyllama": "llama",
     "mistral": "mistral",
+    "granite3": "granite",
+    "phi": "phi3",
+    "olmo2": "olmo2",
+    "gemma3": "gemma3_text",
 }
 """Start of a card's family or name -> the model type of transformers that has its layers."""
 
@@ -147,6 +152,8 @@ class Architecture(Record):
             config["head_dim"] = card.head_size
         if kind == "mistral":  # transformers' default is that of the first version alone
             config["sliding_window"] = None
+        if kind == "phi3":  # transformers' default lies beyond smaller vocabularies
+            config["pad_token_id"] = 0
         layers = f"layers of {kind}" if kind else UNKNOWN
         return cls(name=card.name, config=config, basis=f"model card, {layers}")
 

@@ -3,9 +3,10 @@
     python -m results.fit.closed_form TRACES.jsonl [--write]
 
 Every place of a run gets its own non-negative factors (`probes.footprint.closed_form`), by least
-squares on relative errors, among the terms that grow with what the place holds. Every fourth trace
-of a group is left out of the fit and judged by it; with `--write` all are fitted and
-`knowledge/memory_forms/memory_forms.yaml` is written with the errors of those left out.
+squares on relative errors, among the terms that grow with what the place holds. Every trace is
+judged by a form fitted to three quarters of the others, itself left out; with `--write` all are
+fitted and `knowledge/memory_forms/memory_forms.yaml` is written with those errors, and with what
+the allocator held in replays of all.
 """
 
 from __future__ import annotations
@@ -34,27 +35,33 @@ HEAD = (
     "Made by `python -m results.fit.closed_form TRACES --write`. Traces of random settings:",
     "lengths to 8,192, batches to 16, ranks to 128, four sets of modules, dropout, padding,",
     "chunked losses, on known models and on random widths (`python -m results.fit.traces`).",
-    "Errors of the peak of live bytes, on every fourth trace of a group, by a form fitted to the",
-    "other three.",
+    "Errors of the peak of live bytes, of every trace by a form fitted to the other three quarters",
+    "of its group; and what PyTorch's caching allocator held over live bytes, in replays of all.",
     "",
 )
 CHECKED = "2026-11-22"
-LEFT_OUT = 4
+FOLDS = 4
 ENOUGH = 12
 """Traces of a group without which it gets no form."""
 LEAST = 0.55
 """Share of the whole peak below which a place is left out: it never is the peak."""
-Forms = Mapping[str, Factors]
+NEAR = 0.03
+"""Error below which the share of traces is printed."""
+N_WORST = 3
 
 
 @dataclass(frozen=True)
 class Row:
     """A trace with its terms."""
 
+    told: str
+    """The model and the setting, in words."""
     depth: int
     terms: Terms
     places: Mapping[str, tuple[float, float]]
     """Bytes once, and for every layer."""
+    held: int
+    """Bytes that the allocator held in the replay."""
 
     def at(self, place: str) -> float:
         """Bytes at a place, at the model's own depth."""
@@ -65,6 +72,10 @@ class Row:
     def peak(self) -> float:
         """The most bytes of the run."""
         return max(map(self.at, self.places))
+
+
+Off = Mapping[str, Sequence[tuple[float, Row]]]
+"""By group the traces, each with the size of its relative error by a form fitted to others."""
 
 
 def read(path: Path) -> dict[str, list[Row]]:
@@ -78,31 +89,49 @@ def read(path: Path) -> dict[str, list[Row]]:
             name: (3 * two - 2 * three, three - two)
             for name, (two, three) in told["places"].items()
         }
-        found[group_of(setting)].append(
-            Row(architecture.n_layers, terms(architecture, setting), places)
+        row = Row(
+            told=words(architecture, setting),
+            depth=architecture.n_layers,
+            terms=terms(architecture, setting),
+            places=places,
+            held=told["held"],
         )
-    return {group: rows for group, rows in found.items() if len(rows) >= ENOUGH}
+        found[group_of(setting)].append(row)
+    return {group: rows for group, rows in sorted(found.items()) if len(rows) >= ENOUGH}
+
+
+def words(architecture: Architecture, setting: Setting) -> str:
+    """What is unlike in runs of one group: widths, rows, rank."""
+    config = architecture.config
+    of_rank = f", rank {setting.rank} on {' '.join(setting.targets)}" if setting.adapted else ""
+    return (
+        f"{config['model_type']} of {architecture.n_layers} layers, {config['hidden_size']} wide,"
+        f" {setting.batch} rows of {setting.seq_len}{', padded' * setting.padded}{of_rank},"
+        f" {setting.loss} loss"
+    )
 
 
 def fit(rows: Sequence[Row]) -> dict[str, Factors]:
     """Factors by place: what comes once and what comes with a layer are fitted apart."""
-    common = set.intersection(*(set(row.places) for row in rows))
-    near = [place for place in common if any(row.at(place) >= LEAST * row.peak for row in rows)]
+    near = {p for row in rows for p in row.places if row.at(p) >= LEAST * row.peak}
     return {
-        place: Factors(
-            once=_factors(
-                [row.terms.once for row in rows],
-                [row.places[place][0] for row in rows],
-                [1 / row.peak for row in rows],
-            ),
-            layer=_factors(
-                [row.terms.layer for row in rows],
-                [row.places[place][1] for row in rows],
-                [row.depth / row.peak for row in rows],
-            ),
-        )
-        for place in sorted(near)
+        place: _of_place(place, [r for r in rows if place in r.places]) for place in sorted(near)
     }
+
+
+def _of_place(place: str, rows: Sequence[Row]) -> Factors:
+    return Factors(
+        once=_factors(
+            [row.terms.once for row in rows],
+            [row.places[place][0] for row in rows],
+            [1 / row.peak for row in rows],
+        ),
+        layer=_factors(
+            [row.terms.layer for row in rows],
+            [row.places[place][1] for row in rows],
+            [row.depth / row.peak for row in rows],
+        ),
+    )
 
 
 def _factors(
@@ -121,59 +150,64 @@ def _factors(
     }
 
 
-def predicted(row: Row, forms: Forms) -> float:
+def predicted(row: Row, forms: Mapping[str, Factors]) -> float:
     """The peak by the closed form."""
     return max(
         total(row.terms.once, held.once) + row.depth * total(row.terms.layer, held.layer)
-        for held in forms.values()
+        for place, held in forms.items()
+        if place in row.places
     )
 
 
-def errors(rows: Sequence[Row], forms: Forms) -> list[float]:
-    """Relative errors of the peak."""
-    return [predicted(row, forms) / row.peak - 1 for row in rows]
+def judged(rows: Sequence[Row]) -> list[tuple[float, Row]]:
+    """Sizes of the errors of all traces, each by a fit to others."""
+    found = []
+    for fold in range(FOLDS):
+        forms = fit([row for at, row in enumerate(rows) if at % FOLDS != fold])
+        found += [(abs(predicted(row, forms) / row.peak - 1), row) for row in rows[fold::FOLDS]]
+    return found
 
 
-def judged(rows: Sequence[Row]) -> list[float]:
-    """Errors of the traces left out, each by the fit of the others."""
-    kept = [row for at, row in enumerate(rows) if at % LEFT_OUT]
-    left = [row for at, row in enumerate(rows) if not at % LEFT_OUT]
-    return errors(left, fit(kept))
-
-
-def table(found: Mapping[str, list[Row]]) -> Iterator[str]:
-    """Errors by group, of traces that were not fitted to."""
-    yield "| group | traces | left out | median | worst |"
-    yield "|---|---|---|---|---|"
-    every: list[float] = []
-    for group, rows in sorted(found.items()):
-        off = [abs(error) for error in judged(rows)]
-        every += off
+def table(found: Mapping[str, list[Row]], off: Off) -> Iterator[str]:
+    """Errors by group, and what was held over live bytes."""
+    yield "| group | traces | median | worst | held: median | most |"
+    yield "|---|---|---|---|---|---|"
+    for group, rows in found.items():
+        held = [row.held / row.peak for row in rows]
         yield (
-            f"| {group} | {len(rows)} | {len(off)} | {100 * statistics.median(off):.2f} % |"
-            f" {100 * max(off):.1f} % |"
+            f"| {group} | {_errors(off[group])} | {statistics.median(held):.3f} | {max(held):.3f} |"
         )
-    share = sum(error <= 0.03 for error in every) / len(every)
-    yield (
-        f"| all | {sum(map(len, found.values()))} | {len(every)} |"
-        f" {100 * statistics.median(every):.2f} % | {100 * max(every):.1f} % |"
-    )
+    every = [each for judged in off.values() for each in judged]
+    held = [row.held / row.peak for rows in found.values() for row in rows]
+    yield f"| all | {_errors(every)} | {statistics.median(held):.3f} | {max(held):.3f} |"
+    within = sum(error <= NEAR for error, _ in every) / len(every)
     yield ""
-    yield f"Within 3 %: {100 * share:.0f} % of {len(every)}."
+    yield f"Within {100 * NEAR:g} %: {100 * within:.1f} % of {len(every)}. The worst:"
+    yield ""
+    for error, row in sorted(every, key=lambda each: -each[0])[:N_WORST]:
+        yield f"- {100 * error:.1f} %: {row.told}"
 
 
-def write(found: Mapping[str, list[Row]]) -> None:
+def _errors(judged: Sequence[tuple[float, Row]]) -> str:
+    off = [error for error, _ in judged]
+    return f"{len(off)} | {100 * statistics.median(off):.2f} % | {100 * max(off):.1f} %"
+
+
+def write(found: Mapping[str, list[Row]], off: Off) -> None:
     """The forms of all groups, fitted to all traces."""
-    rows = []
-    for group, traces in sorted(found.items()):
-        off = [abs(error) for error in judged(traces)]
-        rows.append(
+    forms = []
+    for group, rows in found.items():
+        errors = [error for error, _ in off[group]]
+        held = [row.held / row.peak for row in rows]
+        forms.append(
             {
                 "group": group,
-                "places": {name: held.model_dump() for name, held in fit(traces).items()},
-                "n": len(traces),
-                "median_error": round(statistics.median(off), 4),
-                "worst_error": round(max(off), 4),
+                "places": {name: factors.model_dump() for name, factors in fit(rows).items()},
+                "n": len(rows),
+                "median_error": round(statistics.median(errors), 4),
+                "worst_error": round(max(errors), 4),
+                "held_median": round(statistics.median(held), 4),
+                "held_most": round(max(held), 4),
                 "checked": CHECKED,
             }
         )
@@ -184,7 +218,7 @@ def write(found: Mapping[str, list[Row]]) -> None:
         file.write(
             "# Written by `python -m results.fit.closed_form TRACES --write`; do not edit.\n"
         )
-        yaml.dump(rows, file)
+        yaml.dump(forms, file)
 
 
 def main() -> None:
@@ -194,10 +228,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     found = read(arguments.traces)
-    lines = list(table(found))
+    off = {group: judged(rows) for group, rows in found.items()}
+    lines = list(table(found, off))
     print("\n".join(lines))
     if arguments.write:
-        write(found)
+        write(found, off)
         PAGE.write_text("\n".join([*HEAD, *lines]) + "\n", encoding="utf-8")
 
 

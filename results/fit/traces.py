@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -16,18 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from knowledge.load import model_cards
-from probes.footprint.closed_form import group_of
-from probes.footprint.replay import ROUNDING, peaks
+from probes.footprint.closed_form import TRACED_ROW, TRACED_TOKENS, group_of, is_fitted
+from probes.footprint.depth import at_depth
 from probes.footprint.settings import Architecture, Setting
 
-MOST_TOKENS = 32_768
+SMALLEST = 100_000_000
+"""Parameters from which on known models are drawn."""
 
 
 def architecture(rng: random.Random) -> Architecture:
     """That of a known model, or one with widths of its own."""
-    cards = [c for c in model_cards().values() if c.n_params > 100e6 and "emma" not in c.family]
+    cards = [card for card in model_cards().values() if card.n_params > SMALLEST]
     if rng.random() < 0.5:
-        return Architecture.of_card(rng.choice(cards))
+        return rng.choice([known for known in map(Architecture.of_card, cards) if is_fitted(known)])
     head = rng.choice((64, 128))
     heads = rng.choice((8, 12, 16, 24, 32, 40, 48))
     groups = rng.choice([g for g in (1, 2, 4, 8) if heads % g == 0])
@@ -40,7 +42,7 @@ def architecture(rng: random.Random) -> Architecture:
         "num_attention_heads": heads,
         "num_key_value_heads": heads // groups,
         "vocab_size": rng.choice((32_000, 49_152, 100_352, 128_256, 151_936, 152_064)),
-        "max_position_embeddings": 32_768,
+        "max_position_embeddings": TRACED_TOKENS,
         "tie_word_embeddings": rng.random() < 0.5,
         "head_dim": head,
         "sliding_window": None,
@@ -68,8 +70,8 @@ def groups() -> Iterator[dict[str, Any]]:
 
 def drawn(fixed: dict[str, Any], rng: random.Random) -> Setting:
     """One setting of a group."""
-    seq_len = 64 * round(2 ** rng.uniform(1, 7))
-    batch = min(2 ** rng.randint(0, 4), max(1, MOST_TOKENS // seq_len))
+    seq_len = 64 * round(2 ** rng.uniform(1, math.log2(TRACED_ROW / 64)))
+    batch = min(2 ** rng.randint(0, 4), max(1, TRACED_TOKENS // seq_len))
     fields: dict[str, Any] = {"seq_len": seq_len, "batch": batch, "padded": rng.random() < 0.3}
     if fixed["method"] == "inference":
         fields["new_tokens"] = rng.choice((0, 64, 512))
@@ -86,19 +88,20 @@ def drawn(fixed: dict[str, Any], rng: random.Random) -> Setting:
 
 
 def row(found: Architecture, setting: Setting) -> dict[str, Any]:
-    """The bytes at each place, with two layers and with three."""
-    from probes.footprint.trace import traced
+    """The bytes at each place with two layers and with three, and what the allocator held."""
+    from probes.footprint.predict import held, peaks_of, runs_of
 
-    unit = ROUNDING[setting.device]
-    at = {n: peaks(traced(found, setting, n).trace, unit) for n in (2, 3)}
-    places = set(at[2]) & set(at[3])
+    runs = runs_of(found, setting, (2, 3))
+    at = peaks_of(runs, setting)
+    peak = max(at_depth(at, found.n_layers).values(), key=lambda each: each.total)
     return {
-        "group": group_of(setting),
         "architecture": found.model_dump(mode="json"),
         "setting": setting.model_dump(mode="json"),
         "places": {
-            " ".join(map(str, place)): [at[2][place].total, at[3][place].total] for place in places
+            " ".join(map(str, place)): [at[2][place].total, at[3][place].total]
+            for place in sorted(set(at[2]) & set(at[3]))
         },
+        "held": held(runs, peak, found.n_layers)[0],
     }
 
 
