@@ -1,17 +1,23 @@
-"""What fits a card, how long it takes and what it costs: memory, time and money of one setting."""
+"""What fits a device, how long it takes and what it costs: memory, time and money of a setting."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
-from knowledge.cost import Place, serving_price, training_price
-from knowledge.decoding import Request, Serving
-from knowledge.load import throughput
-from knowledge.records import ModelCard
-from knowledge.throughput import Job, network_of
-from probes.footprint.closed_form import form_of, places
+from advisor.fit_devices import FreeDevice
+from advisor.fit_time import Range, Times, Work, times_of
+from advisor.setting_changes import Way, ways
+from knowledge.local_speed import LocalSpeed
+from knowledge.records import MemoryForm, ModelCard
+from probes.footprint.closed_form import (
+    TRACED_ROW,
+    TRACED_TOKENS,
+    form_of,
+    is_fitted,
+    places,
+)
 from probes.footprint.settings import (
     CONTEXT_BYTES,
     Architecture,
@@ -21,42 +27,28 @@ from probes.footprint.settings import (
 )
 from probes.record import Record
 
-RESERVED: dict[str, tuple[float, float]] = {
-    "inference": (1.03, 1.18),
-    "full": (1.06, 1.27),
-    "adapters": (1.05, 1.14),
-    "adapters, checkpointed": (1.10, 1.26),
-}
-"""What the caching allocator holds over live bytes where no trace is replayed, by kind of run: the
-median of 115 replays and the most (results/fit/reserved.md), or that of the case in docs/fit.md."""
+PROCESS_BYTES = 500_000_000
+"""Of Python with torch, transformers and PEFT on a CPU: .42 to .50 GB (`cpu_footprint.jsonl`)."""
 STAND_IN = 1.10
-"""Factor on what is safe for families whose layers are taken for Llama's: a trace of the real ones
-differed by up to 10 % (Phi-3.5, OLMo 2, Gemma 3)."""
-TRACED_ROW, TRACED_TOKENS = 8192, 32_768
-"""Longest row and most tokens of a batch that closed forms were fitted to."""
-MOST_CHANGES = 3
+"""Factor on what is safe where layers are unlike those that forms were fitted to: about twice what
+forms fell short by on Gemma 3, OLMo 2 and Phi 3, 5.3 % (results/fit/families.md)."""
+MOST_CHANGES, FOUR_BITS = 3, 1
+"""Changes that are told; how much 4 bits spoil (`setting_changes.Way`)."""
 Verdict = Literal["fits", "tight", "does-not-fit"]
 
 
-class Range(Record):
-    """A figure with its 80 % interval."""
-
-    low: float
-    median: float
-    high: float
-
-
 class Memory(Record):
-    """The memory that a setting takes on a card."""
+    """The memory that a setting takes on a device."""
 
     allocated_bytes: int
     """Peak of live bytes."""
     reserved_bytes: int
     """What the allocator is expected to hold; half of all replays held less."""
     reserved_high_bytes: int
-    """The most that it held in any replay; the same where this very trace was replayed."""
+    """The most that it held in any replay; the same where this very trace was replayed, and on a
+    CPU, which gives back what is free."""
     context_bytes: int
-    """Of the CUDA context, outside the allocator."""
+    """Outside the allocator: the CUDA context, or the process and its libraries on a CPU."""
     safe_bytes: int
     """Free memory with which it may be expected to run: the high figure, context and a margin."""
     at: str
@@ -70,56 +62,53 @@ class Change(Record):
     what: str
     safe_bytes: int
     slower: float | None
-    """Time over that of the setting as asked; None where it is not predicted."""
+    """Time over that of the setting as asked; None where it is not predicted, or where what is cut
+    off makes it no comparison."""
 
 
 class Fit(Record):
-    """Whether a setting fits a card, with time and money; a published, versioned contract."""
+    """Whether a setting fits a device, with time and money; a published, versioned contract."""
 
     schema_version: Literal[1] = 1
     model: str
     setting: Setting
     device: str
     available_bytes: int
-    """Free on the card, or all of it where the card is not here."""
+    """Free on the device, or all of a card that is not here."""
     memory: Memory | None
     """None where no closed form was fitted to such a setting and none was traced."""
     verdict: Verdict | None
     """`fits`: what is safe is free; `tight`: what is expected is, without a margin."""
     hours: Range | None = None
-    """Of training on the rows asked for; None for inference and for weights in 32 bits."""
+    """Of training on the rows asked for; None for inference and where no speed is known."""
+    request_s: Range | None = None
+    """Seconds of one request by itself, where the device was measured."""
     usd: Range | None = None
-    """Of that training, or of a month of requests in a serving engine; None without a price."""
+    """Of that training, or of a month of requests; None without a price."""
     tokens_per_s: float | None = None
     """Of training, padding counted."""
     time_basis: str = ""
     usd_per_hour: float | None = None
     price_source: str = ""
     changes: tuple[Change, ...] = ()
-    """What makes it fit, by the closed form, the cheapest in time first."""
+    """What makes it fit, by the closed form: the same result first, then the cheapest in time."""
     check: str
     """The command that traces this very setting."""
-
-
-class Work(Record):
-    """How much is to be done: rows to train on, or requests to answer."""
-
-    rows: int = 1000
-    epochs: float = 3
-    requests_per_month: int = 10_000
 
 
 def memory_of(
     architecture: Architecture, setting: Setting, traced: Footprint | None = None
 ) -> Memory | None:
     """The memory by the closed form, or by a trace; None where no form was fitted to such ones."""
+    on_cpu = setting.device == "cpu"
+    context = PROCESS_BYTES if on_cpu else CONTEXT_BYTES
     if traced is not None:
         return Memory(
             allocated_bytes=traced.allocated_bytes,
             reserved_bytes=traced.reserved_bytes,
             reserved_high_bytes=traced.reserved_bytes,
-            context_bytes=traced.context_bytes,
-            safe_bytes=traced.safe_bytes,
+            context_bytes=context,
+            safe_bytes=safe_bytes(traced.reserved_bytes + context),
             at=traced.peak_phase,
             basis=traced.basis,
         )
@@ -127,80 +116,85 @@ def memory_of(
     if not found or form is None:
         return None
     at = max(found, key=lambda place: found[place])
-    allocated = round(found[at])
-    middle, high = (round(allocated * factor) for factor in RESERVED[_kind(setting)])
-    safe = safe_bytes(high + CONTEXT_BYTES)
+    live = found[at]
+    middle, high = (live, live) if on_cpu else (form.held_median * live, form.held_most * live)
+    safe = safe_bytes(round(high) + context)
     return Memory(
-        allocated_bytes=allocated,
-        reserved_bytes=middle,
-        reserved_high_bytes=high,
-        context_bytes=CONTEXT_BYTES,
-        safe_bytes=round(safe * STAND_IN) if architecture.stands_in else safe,
+        allocated_bytes=round(live),
+        reserved_bytes=round(middle),
+        reserved_high_bytes=round(high),
+        context_bytes=context,
+        safe_bytes=safe if is_fitted(architecture) else round(safe * STAND_IN),
         at=at.split()[1],
-        basis=tuple(_basis(architecture, setting, form.n, form.median_error, form.worst_error)),
+        basis=tuple(_basis(architecture, setting, form)),
     )
 
 
-def _kind(setting: Setting) -> str:
-    if setting.method in ("inference", "full"):
-        return setting.method
-    return "adapters, checkpointed" if setting.checkpointing else "adapters"
-
-
-def _basis(
-    architecture: Architecture, setting: Setting, n: int, median: float, worst: float
-) -> Iterator[str]:
+def _basis(architecture: Architecture, setting: Setting, form: MemoryForm) -> Iterator[str]:
     yield f"sizes: {architecture.basis}"
-    if architecture.stands_in:
-        yield f"the error is not known for such layers; {100 * (STAND_IN - 1):.0f} % are added"
-    else:
-        off = f"{100 * median:.1f} % median, {100 * worst:.0f} % worst"
-        yield f"live bytes: closed form fitted to {n} traces; on traces left out {off}"
+    off = f"{100 * form.median_error:.1f} % median, {100 * form.worst_error:.0f} % worst"
+    yield f"live bytes: closed form fitted to {form.n} traces; on traces left out {off}"
+    if not is_fitted(architecture):
+        yield f"no such layers were among those traces: {100 * (STAND_IN - 1):.0f} % are added"
     if setting.seq_len > TRACED_ROW or setting.seq_len * setting.batch > TRACED_TOKENS:
         yield f"longer than what was traced ({TRACED_ROW:,} tokens a row, {TRACED_TOKENS:,} in all)"
-    yield "held: what replays of such runs held beyond live bytes (results/fit/reserved.md)"
-    yield f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured"
+    if setting.device == "cpu":
+        yield "17 trainings on a CPU took up to 2 % more (results/benchmarks/cpu_footprint.md)"
+        yield f"process: {PROCESS_BYTES / 1e9:g} GB, as measured there"
+    else:
+        yield "held: what replays of such runs held beyond live bytes (results/fit/closed_form.md)"
+        yield f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured"
 
 
 def fit(
     card: ModelCard,
     setting: Setting,
-    place: Place,
-    available_bytes: int,
+    device: FreeDevice,
     work: Work,
     traced: Footprint | None = None,
+    probe: LocalSpeed | None = None,
 ) -> Fit:
-    """The answer for one model, setting and card.
+    """The answer for one model, setting and device.
 
     Args:
         card: the model.
         setting: method, precision, lengths and batch.
-        place: the card with its ceilings and price.
-        available_bytes: what is free on it.
+        device: what it would run on, and what is free there.
         work: rows or requests, for time and money.
         traced: a traced footprint, in place of the closed form.
+        probe: what was measured on the device, in place of published speeds.
     """
     architecture = Architecture.of_card(card)
     memory = memory_of(architecture, setting, traced)
-    verdict = verdict_of(memory, available_bytes) if memory else None
-    hours, usd, speed, basis = _time(card, setting, place, work)
-    mended = verdict in ("tight", "does-not-fit")
-    return Fit(
+    verdict = verdict_of(memory, device.available_bytes) if memory else None
+    times = times_of(card, setting, device.place, work, probe)
+    found = Fit(
         model=card.name,
         setting=setting,
-        device=place.device.name,
-        available_bytes=available_bytes,
+        device=device.name,
+        available_bytes=device.available_bytes,
         memory=memory,
         verdict=verdict,
-        hours=hours,
-        usd=usd,
-        tokens_per_s=speed,
-        time_basis=basis,
-        usd_per_hour=place.usd_per_hour,
-        price_source=f"{place.price.title}, {place.price.checked}" if place.price else "",
-        changes=tuple(_changes(card, setting, place, available_bytes, work)) if mended else (),
-        check=check_of(card, setting, place),
+        hours=times.hours,
+        request_s=times.request_s,
+        usd=times.usd,
+        tokens_per_s=times.tokens_per_s,
+        time_basis=times.basis,
+        check=check_of(card, setting, device),
     )
+    if device.place is not None:
+        price = device.place.price
+        told = f"{price.title}, {price.checked}" if price else ""
+        priced = {"usd_per_hour": device.place.usd_per_hour, "price_source": told}
+        found = found.model_copy(update=priced)
+    if verdict not in ("tight", "does-not-fit"):
+        return found
+
+    def takes(other: Setting) -> Times:
+        return times_of(card, other, device.place, work, probe)
+
+    mending = _changes(architecture, setting, device.available_bytes, takes)
+    return found.model_copy(update={"changes": mending})
 
 
 def verdict_of(memory: Memory, available_bytes: int) -> Verdict:
@@ -211,121 +205,49 @@ def verdict_of(memory: Memory, available_bytes: int) -> Verdict:
     return "tight" if expected <= available_bytes else "does-not-fit"
 
 
-def _time(
-    card: ModelCard, setting: Setting, place: Place, work: Work
-) -> tuple[Range | None, Range | None, float | None, str]:
-    """Hours and price of the training, tokens a second; or the price of a month of requests."""
-    if setting.dtype == "float32":
-        return None, None, None, "times are predicted for 16-bit weights only"
-    network, laws = network_of(card), throughput()
-    if setting.method == "inference":
-        bits = "bnb-nf4-dq" if setting.four_bit else "none"
-        serving = Serving(quantisation=bits, batch=setting.batch)
-        request = Request(setting.seq_len, max(1, setting.new_tokens))
-        month = serving_price(network, serving, request, work.requests_per_month, place, laws)
-        if month is None or month.usd is None:
-            return None, None, None, ""
-        usd = Range(low=month.usd.low, median=month.usd.median, high=month.usd.high)
-        return None, usd, None, f"a serving engine, {month.batch} requests side by side"
-    tokens = work.rows * work.epochs * setting.seq_len * (2 if setting.method == "dpo" else 1)
-    found = training_price(network, job_of(setting), tokens, place, laws)
-    time = found.time
-    hours = Range(low=time.low_s / 3600, median=time.median_s / 3600, high=time.high_s / 3600)
-    paid = found.usd
-    usd_range = Range(low=paid.low, median=paid.median, high=paid.high) if paid else None
-    return hours, usd_range, found.tokens_per_s, time.basis
-
-
-def job_of(setting: Setting) -> Job:
-    """The setting as the time model sees it; how the loss is computed it does not."""
-    method: Literal["full", "lora", "qlora"] = "full" if setting.method == "full" else "lora"
-    return Job(
-        method="qlora" if setting.quantised else method,
-        seq_len=setting.seq_len,
-        micro_batch=setting.batch,
-        checkpointing="full" if setting.checkpointing else "none",
-        accumulation=setting.accumulation,
-        preference=setting.method == "dpo",
-    )
-
-
-def _changed(setting: Setting, **update: object) -> Setting:
-    """The setting with other fields, checked again."""
-    return Setting.model_validate_json(setting.model_copy(update=update).model_dump_json())
-
-
-def _batches(what: str, setting: Setting) -> Iterator[tuple[str, Setting]]:
-    """The setting with its batch, then halved again and again, as many micro-steps more."""
-    if what:
-        yield what, setting
-    for size in (setting.batch >> step for step in range(1, setting.batch.bit_length())):
-        steps = math.ceil(setting.batch / size)
-        update: dict[str, int] = {"batch": size}
-        told = f"batch {size}"
-        if setting.method != "inference":
-            update["accumulation"] = setting.accumulation * steps
-            told += f" with {steps} micro-steps"
-        yield " and ".join(filter(None, (what, told))), _changed(setting, **update)
-
-
-def _ways(setting: Setting) -> Iterator[Iterator[tuple[str, Setting]]]:
-    """Changes from the least to the most, each with smaller batches behind it."""
-    trained, pairs = setting.method != "inference", setting.method == "dpo"
-    chunks = trained and not pairs and setting.loss == "plain"
-    four = not setting.quantised and setting.dtype != "float32" and setting.method != "full"
-    kept = setting if not trained else _changed(setting, checkpointing=True)
-    yield _batches("", setting)
-    if chunks:
-        yield _batches("a chunked loss", _changed(setting, loss="chunked"))
-    if trained and not setting.checkpointing:
-        yield _batches("checkpointing", kept)
-        if chunks:
-            both = _changed(kept, loss="chunked")
-            yield _batches("checkpointing, a chunked loss", both)
-    if four:
-        method = "qlora" if setting.method == "lora" else setting.method
-        small = _changed(kept, method=method, four_bit=True)
-        named = "4 bits, checkpointing" if trained else "4 bits"
-        yield _batches(named, small)
-        if chunks:
-            yield _batches(f"{named}, a chunked loss", _changed(small, loss="chunked"))
-    if setting.method == "full":
-        yield _batches("another method: LoRA, checkpointing", _changed(kept, method="lora"))
-
-
 def _changes(
-    card: ModelCard, setting: Setting, place: Place, available_bytes: int, work: Work
-) -> list[Change]:
-    """The first of each way that fits, the cheapest in time first.
-
-    What keeps the method comes before another one, what has no predicted time behind the others.
-    """
-    architecture = Architecture.of_card(card)
-    now = _time(card, setting, place, work)[0]
-    found = []
-    for way in _ways(setting):
-        for what, other in way:
-            memory = memory_of(architecture, other)
+    architecture: Architecture,
+    setting: Setting,
+    available_bytes: int,
+    takes: Callable[[Setting], Times],
+) -> tuple[Change, ...]:
+    """The first of each kind that fits: what spoils least before the rest, then by time."""
+    now = takes(setting).hours
+    found: list[tuple[Way, Change]] = []
+    for kind in ways(setting):
+        if found and kind[0].spoils > max(FOUR_BITS, found[0][0].spoils):
+            break  # of what costs more than bits only as much as must be
+        for way in kind:
+            memory = memory_of(architecture, way.setting)
             if memory is None or verdict_of(memory, available_bytes) != "fits":
                 continue
-            then = _time(card, other, place, work)[0]
-            known = then and now and other.loss == setting.loss
-            slower = round(then.median / now.median, 2) if known and then and now else None
-            found.append(Change(what=what, safe_bytes=memory.safe_bytes, slower=slower))
+            slower = _slower(takes(way.setting).hours, now) if _compares(way, setting) else None
+            found.append((way, Change(what=way.what, safe_bytes=memory.safe_bytes, slower=slower)))
             break
-    found.sort(key=lambda change: ("another" in change.what, change.slower or math.inf))
-    return found[:MOST_CHANGES]
+    found.sort(key=lambda each: (each[0].spoils, each[1].slower or math.inf))
+    return tuple(change for _, change in found[:MOST_CHANGES])
 
 
-def check_of(card: ModelCard, setting: Setting, place: Place) -> str:
+def _compares(way: Way, setting: Setting) -> bool:
+    """Whether the times of both are of the same work, and are told apart by what is predicted."""
+    same_rows = way.setting.seq_len == setting.seq_len
+    return same_rows and way.setting.loss == setting.loss and way.setting.rank == setting.rank
+
+
+def _slower(then: Range | None, now: Range | None) -> float | None:
+    return round(then.median / now.median, 2) if then and now else None
+
+
+def check_of(card: ModelCard, setting: Setting, device: FreeDevice) -> str:
     """The command that traces this very setting."""
-    flags = [f"--gpu {place.device.name}", f"--model {card.name}", f"--method {setting.method}"]
+    flags = [] if device.here else [f"--gpu {device.name}"]
+    flags += [f"--model {card.name}", f"--method {setting.method}"]
     flags += [f"--seq-len {setting.seq_len}", f"--batch {setting.batch}"]
     if setting.method == "inference":
         flags.append(f"--new-tokens {setting.new_tokens}")
     elif setting.adapted:
         flags.append(f"--rank {setting.rank}")
     flags += ["--checkpointing"] * setting.checkpointing
-    flags += ["--fp32"] * (setting.dtype == "float32")
+    flags += ["--fp32"] * (setting.dtype == "float32" and setting.device != "cpu")
     flags += ["--nf4"] * (setting.four_bit and setting.method != "qlora")
     return f"advisor fit {' '.join(flags)} --trace"

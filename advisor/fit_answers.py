@@ -1,68 +1,20 @@
-"""From what `advisor fit` is asked to its answers: cards, settings, and the card at hand."""
+"""From what `advisor fit` is asked to its answers: models, settings, and what they take."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advisor.fit import Fit, Work, fit
-from knowledge.cost import Place, place
+from advisor.fit import Fit, fit
+from advisor.fit_devices import FreeDevice
+from advisor.fit_time import Work, job_of
 from knowledge.errors import UserError
 from knowledge.load import ladder, model_cards
-from knowledge.machine_names import machine_named
+from knowledge.local_speed import LocalSpeed
 from knowledge.records import ModelCard
-from probes.footprint.settings import Architecture, Setting
-from probes.hardware.reading import known_as, read_hardware
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A card, and what is free on it."""
-
-    place: Place
-    available_bytes: int
-    told: str
-    """Where the figure is from."""
-
-
-def where(gpu: str | None, usd_per_hour: float | None) -> Spot:
-    """The card that is named, all of it free; else the first one of this machine.
-
-    Raises:
-        UserError: E-HARDWARE-UNKNOWN, E-HARDWARE-AMBIGUOUS; E-FIT-NO-CARD, none is named and none
-            is here, or it is not in the table.
-    """
-    if gpu is not None:
-        machine = machine_named(gpu)
-        if machine.kind != "cuda":
-            raise UserError(
-                "E-FIT-NO-CARD",
-                f"{machine.name} is no CUDA card, and nothing is known of other allocators",
-                place="--gpu",
-                hint="name a CUDA card",
-            )
-        told = f"all of {machine.name}, which is not looked at"
-        return Spot(place(machine, usd_per_hour), machine.total_bytes, told)
-    cards = read_hardware().gpus
-    if not cards:
-        raise UserError(
-            "E-FIT-NO-CARD",
-            "no GPU was found here",
-            place="--gpu",
-            hint="name one, such as --gpu rtx-4090; `advisor doctor` says what was looked for",
-        )
-    known = known_as(cards[0])
-    if isinstance(known, str):
-        raise UserError(
-            "E-FIT-NO-CARD", f"{cards[0].name}: {known}", place="--gpu", hint="name one"
-        )
-    free = cards[0].free_bytes
-    if free is None:
-        told = f"all of {known.name}: what is free could not be read"
-        return Spot(place(known, usd_per_hour), known.total_bytes, told)
-    return Spot(place(known, usd_per_hour), free, f"free now, by {cards[0].taken_from}")
+from knowledge.throughput import Job
+from probes.footprint.settings import Architecture, Footprint, Setting
 
 
 def cards_named(names: Sequence[str], of_ladder: str | None) -> list[ModelCard]:
@@ -99,44 +51,51 @@ def cards_named(names: Sequence[str], of_ladder: str | None) -> list[ModelCard]:
     return found
 
 
-def settings_of(methods: Sequence[str], **asked: Any) -> list[Setting]:
+def settings_of(methods: Sequence[str], device: FreeDevice, **asked: Any) -> list[Setting]:
     """One setting a method; what a method does not have is left out."""
-    return [_setting(method, asked) for method in methods]
+    return [_setting(method, device, asked) for method in methods]
 
 
-def _setting(method: str, asked: Mapping[str, Any]) -> Setting:
+def _setting(method: str, device: FreeDevice, asked: Mapping[str, Any]) -> Setting:
+    whole = (asked["fp32"] or device.kind == "cpu") and method != "qlora"
+    four_bit = asked["nf4"] and not asked["fp32"]
     fields: dict[str, Any] = {
         "method": method,
         "seq_len": asked["seq_len"],
         "batch": asked["batch"],
-        "dtype": "float32" if asked["fp32"] and method != "qlora" else "bfloat16",
+        "dtype": "float32" if whole and not four_bit else "bfloat16",
+        "device": device.kind,
     }
     if method == "inference":
-        four_bit = asked["nf4"] and not asked["fp32"]
         fields |= {"new_tokens": asked["new_tokens"], "four_bit": four_bit}
     else:
         fields["checkpointing"] = asked["checkpointing"]
     if method in ("lora", "qlora", "dpo"):
         fields["rank"] = asked["rank"]
     if method == "dpo":
-        fields["four_bit"] = asked["nf4"] and not asked["fp32"]
+        fields["four_bit"] = four_bit
     return Setting.model_validate(fields)
 
 
 def answers(
     cards: Sequence[ModelCard],
     settings: Sequence[Setting],
-    spot: Spot,
+    device: FreeDevice,
     asked: Mapping[str, Any],
-    trace: bool,
 ) -> list[Fit]:
     """Every setting on every model, in the order of asking.
 
     Raises:
-        UserError: E-FIT-FORM, none of them has a closed form; E-FOOTPRINT-…, a trace that failed.
+        UserError: E-FIT-FORM, none of them has a closed form; E-FOOTPRINT-…, a trace that failed;
+            E-SPEED-PROBE, the device's speed could not be measured.
     """
     work = Work(rows=asked["rows"], epochs=asked["epochs"], requests_per_month=asked["requests"])
-    found = list(_answers(cards, settings, spot, work, trace))
+    found = []
+    for card in cards:
+        traces = _traces(card, settings) if asked["trace"] else [None] * len(settings)
+        probe = _probe(card, settings, device) if asked["measure"] else None
+        for setting, traced in zip(settings, traces, strict=True):
+            found.append(fit(card, setting, device, work, traced, probe))
     if all(each.memory is None for each in found):
         raise UserError(
             "E-FIT-FORM",
@@ -147,14 +106,18 @@ def answers(
     return found
 
 
-def _answers(
-    cards: Sequence[ModelCard], settings: Sequence[Setting], spot: Spot, work: Work, trace: bool
-) -> Iterator[Fit]:
-    for card in cards:
-        traces: Sequence[Any] = [None] * len(settings)
-        if trace:
-            from probes.footprint.run import footprints
+def _traces(card: ModelCard, settings: Sequence[Setting]) -> Sequence[Footprint | None]:
+    from probes.footprint.run import footprints
 
-            traces = footprints(Architecture.of_card(card), settings)
-        for setting, traced in zip(settings, traces, strict=True):
-            yield fit(card, setting, spot.place, spot.available_bytes, work, traced)
+    return footprints(Architecture.of_card(card), settings)
+
+
+def _probe(card: ModelCard, settings: Sequence[Setting], device: FreeDevice) -> LocalSpeed:
+    """The speed of LoRA steps, reading and writing at the model's width, on the device at hand."""
+    from probes.speed_probe import probed, settings_for
+
+    trained = [setting for setting in settings if setting.method != "inference"]
+    first = (trained or settings)[0]
+    job = job_of(first) if trained else Job("lora", first.seq_len, first.batch)
+    dtype = "bfloat16" if device.kind == "cuda" else "float32"
+    return probed(settings_for(card, job, device=device.kind, dtype=dtype))

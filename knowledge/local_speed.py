@@ -42,12 +42,12 @@ class LocalSpeed(Fact):
         return PROBED_HALF if self.device == "cpu" else PROBED_HALF_GPU
 
 
-def probed_training(prediction: Prediction, probe: LocalSpeed) -> Prediction:
-    """The same operations at the probe's speed in place of the published one."""
+def probed_training(operations: float, probe: LocalSpeed) -> Prediction:
+    """Training of so many operations at the probe's speed."""
     return around(
-        prediction.operations / probe.training_ops_per_s,
+        operations / probe.training_ops_per_s,
         probe.half_width,
-        prediction.operations,
+        operations,
         f"a probe of {probe.device}, {probe.dtype}, {probe.tokens} tokens a step",
     )
 

@@ -84,23 +84,29 @@ METHODS = ("lora", "qlora", "full", "dpo", "inference")
     is_flag=True,
     help="Trace the memory instead of the closed form: seconds, needs torch.",
 )
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Measure the speed of this machine, about 20 s a model, needs torch.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
 def fit(
     models: tuple[str, ...],
     ladder: str | None,
     methods: tuple[str, ...],
     as_json: bool,
-    trace: bool,
     **asked: Any,
 ) -> int:
     """Say what fits a card, how long it takes and what it costs; nothing is run on it.
 
-    The card is the one in this machine, with what is free on it now, or --gpu. Exits with 0 where
-    something fits, even if tightly, 1 where nothing does, 2 for bad input.
+    The device is the card in this machine, or its processor where it has none, with what is free on
+    it now; or --gpu. Exits with 0 where something fits, even if tightly, 1 where nothing does, 2
+    for bad input.
     """
     import json
 
-    from advisor.fit_answers import answers, cards_named, settings_of, where
+    from advisor.fit_answers import answers, cards_named, settings_of
+    from advisor.fit_devices import device_here, device_named
     from advisor.report.fit_text import fit_lines
     from probes.sinks import terminal
 
@@ -108,12 +114,15 @@ def fit(
         raise click.UsageError("--model and --ladder go by themselves; give one of them")
     if asked["nf4"] and methods and not {"inference", "dpo"} & set(methods):
         raise click.UsageError("--nf4 is for inference and dpo; LoRA on 4 bits is --method qlora")
-    spot = where(asked.pop("gpu"), asked.pop("usd_per_hour"))
-    settings = settings_of(methods or METHODS, **asked)
-    found = answers(cards_named(models, ladder), settings, spot, asked, trace)
+    gpu, price = asked.pop("gpu"), asked.pop("usd_per_hour")
+    if gpu and asked["measure"]:
+        raise click.UsageError("--measure measures this machine, not a card named by --gpu")
+    device = device_named(gpu, price) if gpu else device_here(price)
+    settings = settings_of(methods or METHODS, device, **asked)
+    found = answers(cards_named(models, ladder), settings, device, asked)
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
     else:
-        click.echo(terminal("\n".join(fit_lines(found, spot, asked))))
+        click.echo(terminal("\n".join(fit_lines(found, device, asked))))
     sys.stdout.flush()
     return int(not any(each.verdict in ("fits", "tight") for each in found))

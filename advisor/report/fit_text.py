@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from advisor.fit import Fit, Memory
-from advisor.fit_answers import Spot
+from advisor.fit_devices import FreeDevice
+from advisor.fit_time import Range
 
 SAID = {"fits": "FITS", "tight": "TIGHT", "does-not-fit": "DOES NOT FIT", None: "not known"}
 GB = 1e9
@@ -14,11 +15,12 @@ ASSUMED = (
     "assumed: adapters in fp32 on all linear layers, fused AdamW with states as wide as what is",
     "trained, no dropout, no padding, no autocast; QLoRA without fp32 norms and head",
 )
+ON_CPU = "on a processor weights are taken in 32 bits, but for QLoRA and --nf4"
 
 
-def fit_lines(found: Sequence[Fit], spot: Spot, asked: Mapping[str, Any]) -> Iterator[str]:
+def fit_lines(found: Sequence[Fit], device: FreeDevice, asked: Mapping[str, Any]) -> Iterator[str]:
     """A table of all answers, then each with its breakdown where there are few."""
-    yield f"{spot.place.device.name}: {spot.available_bytes / GB:.1f} GB ({spot.told})"
+    yield f"{device.name}: {device.available_bytes / GB:.1f} GB ({device.told})"
     yield (
         f"{asked['seq_len']:,} tokens a row, batch {asked['batch']:,};"
         f" {asked['rows']:,} rows {asked['epochs']:g} times, {asked['requests']:,} requests a month"
@@ -39,6 +41,8 @@ def fit_lines(found: Sequence[Fit], spot: Spot, asked: Mapping[str, Any]) -> Ite
     yield ""
     yield "Peak: live bytes; needs: what is safe to have free, with the allocator, context, margin."
     yield from ASSUMED
+    if device.kind == "cpu":
+        yield ON_CPU
     for each in found:
         yield from _whole(each) if len(found) <= 2 else _mended(each)
     if any(each.memory is None for each in found):
@@ -61,12 +65,15 @@ def _whole(each: Fit) -> Iterator[str]:
         span = f"{held:.2f} to {high:.2f}" if high > held else f"{held:.2f}"
         yield f"  live at the peak ({memory.at}): {memory.allocated_bytes / GB:.2f} GB"
         yield f"  held by the allocator: {span} GB"
-        yield f"  CUDA context: {memory.context_bytes / GB:.2f} GB"
+        whose = "process and libraries" if each.setting.device == "cpu" else "CUDA context"
+        yield f"  {whose}: {memory.context_bytes / GB:.2f} GB"
         yield f"  needs {memory.safe_bytes / GB:.2f} GB free: {SAID[each.verdict]}"
         for line in memory.basis:
             yield f"  - {line}"
     if each.tokens_per_s:
         yield f"  {each.tokens_per_s:,.0f} tokens a second"
+    if each.request_s:
+        yield f"  {_span(each.request_s)} s a request"
     if each.time_basis:
         yield f"  - time: {each.time_basis}"
     if each.usd_per_hour is not None:
@@ -90,9 +97,11 @@ def _slower(slower: float | None) -> str:
 
 
 def _hours(each: Fit) -> str:
-    if each.hours is None:
-        return ""
-    return f"{_short(each.hours.median)} [{_short(each.hours.low)}, {_short(each.hours.high)}]"
+    return "" if each.hours is None else _span(each.hours)
+
+
+def _span(found: Range) -> str:
+    return f"{_short(found.median)} [{_short(found.low)}, {_short(found.high)}]"
 
 
 def _short(value: float) -> str:

@@ -251,13 +251,21 @@ def is_fitted(architecture: Architecture) -> bool:
 
 def form_of(setting: Setting) -> MemoryForm | None:
     """The form that was fitted to such settings; None where there is none."""
-    fields: tuple[str, ...] = ("autocast", "attention", "clip", "device")
+    fields: tuple[str, ...] = ("autocast", "attention", "clip")
     if setting.method != "full":
         fields = (*fields, "optimiser")
     usual = all(getattr(setting, name) == Setting.model_fields[name].default for name in fields)
     if not usual or (setting.quantised and setting.dtype == "float32"):
         return None
-    return _forms().get(group_of(setting))
+    return None if _is_odd_on_cpu(setting) else _forms().get(group_of(setting))
+
+
+def _is_odd_on_cpu(setting: Setting) -> bool:
+    """Whether a CPU takes more than a GPU: tiles of a chunked head are not changed in place there,
+    and a 16-bit product of a batch copies the weights for each row."""
+    chunked = setting.loss == "chunked" or setting.method == "dpo"
+    answering = setting.method == "inference" and setting.dtype != "float32"
+    return setting.device == "cpu" and (chunked or answering)
 
 
 def places(architecture: Architecture, setting: Setting) -> dict[str, float]:

@@ -62,7 +62,8 @@ def groups() -> Iterator[dict[str, Any]]:
                        "optimiser": optimiser}  # fmt: skip
         for casts in (False, True):
             yield {"method": "qlora", "checkpointing": checkpointing, "kbit_casts": casts}
-        yield {"method": "dpo", "checkpointing": checkpointing}
+        for four_bit in (False, True):
+            yield {"method": "dpo", "checkpointing": checkpointing, "four_bit": four_bit}
     yield {"method": "inference", "dtype": "bfloat16"}
     yield {"method": "inference", "dtype": "float32"}
     yield {"method": "inference", "four_bit": True}

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from advisor.commands.fit import fit as command
-from advisor.fit import Fit, Memory, Work, check_of, fit, memory_of, verdict_of
+from advisor.fit import Fit, Memory, check_of, fit, memory_of, verdict_of
 from advisor.fit_answers import settings_of
-from knowledge.cost import place
-from knowledge.load import machines, memory_forms, model_cards
+from advisor.fit_devices import FreeDevice, device_here, device_named
+from advisor.fit_time import Work
+from advisor.setting_changes import ways
+from knowledge.errors import UserError
+from knowledge.load import memory_forms, model_cards
+from knowledge.local_speed import LocalSpeed
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, group_of, places, terms
 from probes.footprint.settings import Architecture, Setting, safe_bytes
+from probes.hardware.records import Cpu, Ram, Readings
 from tests.advisor.test_cli import run_main
 
 CARD = model_cards()["Qwen2.5-1.5B-Instruct"]
@@ -24,9 +30,35 @@ def setting(**fields: Any) -> Setting:
     return Setting.model_validate({"method": "lora", "seq_len": 1024, **fields})
 
 
+L4 = device_named("l4", None)
+HERE = FreeDevice("a processor", "cpu", 10**11, "free now", place=None, here=True)
+PROBE = LocalSpeed(
+    device="cpu",
+    dtype="float32",
+    threads=2,
+    hidden_size=1536,
+    n_layers=2,
+    tokens=1024,
+    training_ops_per_s=5e10,
+    inference_ops_per_s=6e10,
+    decode_bytes_per_s=8e9,
+    steps=3,
+    seconds=20.0,
+    versions={},
+)
+HARDWARE = Readings(
+    system="Linux",
+    gpus=(),
+    cpu=Cpu(model="a processor", logical_cores=2, taken_from=()),
+    ram=Ram(total_bytes=10**11, available_bytes=9 * 10**10, taken_from=()),
+    disks=(),
+    failures=(),
+)
+
+
 def answer(available_gb: float, **fields: Any) -> Fit:
-    where = place(machines()["l4"])
-    return fit(CARD, setting(**fields), where, round(available_gb * 1e9), Work())
+    free = replace(L4, available_bytes=round(available_gb * 1e9))
+    return fit(CARD, setting(**fields), free, Work())
 
 
 @pytest.mark.parametrize("form", memory_forms(), ids=lambda form: form.group)
@@ -105,16 +137,14 @@ def test_changes_make_it_fit_and_say_what_they_cost() -> None:
     assert asked.changes
     for change in asked.changes:
         assert change.safe_bytes <= 9e9
-    times = [change.slower for change in asked.changes if change.slower]
-    assert times == sorted(times)
+    assert all(change.slower is None or change.slower > 0 for change in asked.changes)
     assert answer(100, batch=8).changes == ()
     assert answer(1, batch=8).changes == ()
 
 
 def test_more_rows_take_longer_in_proportion() -> None:
-    where = place(machines()["l4"])
-    one = fit(CARD, setting(), where, 10**11, Work(rows=1000))
-    ten = fit(CARD, setting(), where, 10**11, Work(rows=10_000))
+    one = fit(CARD, setting(), L4, Work(rows=1000))
+    ten = fit(CARD, setting(), L4, Work(rows=10_000))
     assert one.hours is not None
     assert one.usd is not None
     assert ten.hours is not None
@@ -167,6 +197,7 @@ def test_nothing_fits_is_exit_code_one_and_json_is_the_record(
         (["--gpu", "l4", "--nf4", "--method", "lora"], "qlora"),
         (["--gpu", "l4", "--model", "smollm2-135m-q4"], "E-MODEL-QUANTISED"),
         (["--gpu", "apple-m3-max"], "no CUDA card"),
+        (["--gpu", "l4", "--measure"], "--measure"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -194,21 +225,21 @@ def test_bad_input_is_one_line(
 )
 def test_the_check_asks_for_the_same_setting(gpu: str, fields: dict[str, Any]) -> None:
     asked = setting(**fields)
-    words = check_of(CARD, asked, place(machines()[gpu])).split()
+    words = check_of(CARD, asked, device_named(gpu, None)).split()
     assert words[:2] == ["advisor", "fit"]
     context = command.make_context("fit", words[2:])
     given = dict(context.params)
     assert given["gpu"] == gpu
     assert given["trace"]
-    (again,) = settings_of(given.pop("methods"), **given)
+    (again,) = settings_of(given.pop("methods"), L4, **given)
     assert again == asked
 
 
 def test_an_unknown_family_is_told_and_given_room() -> None:
     phi = model_cards()["Phi-3.5-mini-instruct"]
-    found = fit(phi, setting(), place(machines()["l4"]), 10**11, Work())
+    found = fit(phi, setting(), L4, Work())
     assert found.memory is not None
-    assert any("not known" in line for line in found.memory.basis)
+    assert any("no such layers" in line for line in found.memory.basis)
     plain = safe_bytes(found.memory.reserved_high_bytes + found.memory.context_bytes)
     assert found.memory.safe_bytes == pytest.approx(1.1 * plain, rel=0.01)
 
@@ -219,13 +250,14 @@ def test_an_unknown_family_is_told_and_given_room() -> None:
         {"autocast": True},
         {"attention": "eager"},
         {"optimiser": "sgd"},
-        {"device": "cpu"},
+        {"device": "cpu", "loss": "chunked"},
+        {"device": "cpu", "method": "inference"},
         {"method": "qlora", "dtype": "float32"},
     ],
 )
 def test_what_no_trace_was_of_has_no_form(odd: dict[str, Any]) -> None:
     assert form_of(setting(**odd)) is None
-    assert fit(CARD, setting(**odd), place(machines()["l4"]), 10**11, Work()).memory is None
+    assert fit(CARD, setting(**odd), L4, Work()).memory is None
 
 
 def test_a_smaller_batch_keeps_at_least_the_rows_of_a_step() -> None:
@@ -246,3 +278,80 @@ def test_rows_that_are_not_known_do_not_hide_the_others(
     out = capsys.readouterr().out
     assert "not known" in out
     assert "FITS" in out
+
+
+def test_what_spoils_more_is_only_told_where_it_must_be() -> None:
+    """A smaller rank, shorter rows and another method come last, and only by themselves."""
+    spoils = [kind[0].spoils for kind in ways(setting(batch=4, seq_len=2048, rank=64))]
+    assert spoils == sorted(spoils)
+    assert {0, 1, 2, 3} == set(spoils)
+    enough = answer(20, batch=8, seq_len=2048, rank=64)
+    assert enough.changes
+    assert not any("rank" in change.what or "cut" in change.what for change in enough.changes)
+    short = answer(3.8, method="qlora", seq_len=8192, checkpointing=True, loss="chunked")
+    assert [change.what for change in short.changes if "cut at" in change.what]
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full", "dpo", "inference"])
+def test_every_way_is_another_setting_that_takes_less(method: str) -> None:
+    asked = setting(method=method, batch=4, seq_len=2048, rank=64)
+    now = memory_of(SHAPE, asked)
+    assert now is not None
+    for kind in ways(asked):
+        for way in kind:
+            assert way.setting != asked
+            then = memory_of(SHAPE, way.setting)
+            assert then is not None
+            assert then.allocated_bytes < now.allocated_bytes
+
+
+def test_a_processor_gives_back_what_is_free_and_has_no_published_speed() -> None:
+    found = fit(CARD, setting(dtype="float32", device="cpu"), HERE, Work())
+    assert found.memory is not None
+    assert found.memory.allocated_bytes == found.memory.reserved_high_bytes
+    assert found.verdict == "fits"
+    assert found.hours is None
+    assert "--measure" in found.time_basis
+    assert "--gpu" not in found.check
+
+
+def test_a_probe_of_this_machine_gives_its_times() -> None:
+    asked = setting(dtype="float32", device="cpu")
+    found = fit(CARD, asked, HERE, Work(rows=10), probe=PROBE)
+    ten = fit(CARD, asked, HERE, Work(rows=100), probe=PROBE)
+    assert found.hours is not None
+    assert ten.hours is not None
+    assert ten.hours.median == pytest.approx(10 * found.hours.median)
+    assert found.tokens_per_s is not None
+    assert found.tokens_per_s * found.hours.median * 3600 == pytest.approx(10 * 3 * 1024)
+    answering = fit(
+        CARD, setting(method="inference", dtype="float32", device="cpu"), HERE, Work(), probe=PROBE
+    )
+    assert answering.request_s is not None
+    assert answering.hours is None
+
+
+def test_measure_probes_each_model_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("advisor.fit_devices.read_hardware", lambda: HARDWARE)
+    monkeypatch.setattr(
+        "probes.speed_probe.probed", lambda settings: asked.append(settings) or PROBE
+    )
+    names = ["--model", "Qwen2.5-0.5B-Instruct", "--model", "Qwen2.5-1.5B-Instruct"]
+    assert run_main(["fit", *names, "--measure", "--method", "lora"], monkeypatch) == 0
+    assert [each.hidden_size for each in asked] == [896, 1536]
+    assert {each.dtype for each in asked} == {"float32"}
+    assert "no GPU was found" in capsys.readouterr().out
+
+
+def test_no_memory_that_can_be_read_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = HARDWARE.model_copy(
+        update={"ram": Ram(total_bytes=None, available_bytes=None, taken_from=())}
+    )
+    monkeypatch.setattr("advisor.fit_devices.read_hardware", lambda: blind)
+    with pytest.raises(UserError, match="could not be read"):
+        device_here(None)
+    with pytest.raises(UserError, match="no GPU was found"):
+        device_here(1.0)

@@ -235,13 +235,15 @@ def test_a_month_of_serving() -> None:
 def test_a_probe_replaces_the_utilisation_and_narrows_the_interval() -> None:
     job = Job("lora", 1024)
     before = training_time(QWEN, job, Device("unheard-of", 100, 500), LAWS.training)
-    after = probed_training(before, PROBE)
+    after = probed_training(before.operations, PROBE)
     assert after.median_s == pytest.approx(operations(QWEN, job) / 5e10)
     assert math.log(after.high_s / after.median_s) == pytest.approx(PROBED_HALF)
-    gpu = probed_training(before, PROBE.model_copy(update={"device": "cuda NVIDIA L4"}))
+    gpu = probed_training(before.operations, PROBE.model_copy(update={"device": "cuda NVIDIA L4"}))
     assert after.high_s < gpu.high_s < gpu.median_s * before.high_s / before.median_s
     assert after.high_s / after.low_s < before.high_s / before.low_s
-    assert probed_training(before.times(10), PROBE).median_s == pytest.approx(10 * after.median_s)
+    assert probed_training(10 * before.operations, PROBE).median_s == pytest.approx(
+        10 * after.median_s
+    )
 
 
 def test_answers_at_the_speeds_of_a_probe() -> None:
