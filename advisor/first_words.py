@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from advisor.choice import eligible
-from advisor.first_advice import ALIKE_USD, Ground, Step, Weighed, by_effort
 from advisor.nature import Nature, kind_of
 from advisor.needs import CONDITIONAL, STALE
 from advisor.prices import MONTHS, total_usd
 from advisor.prior import METHODS
 from advisor.records import Candidate, Reason, Verdict
 from advisor.rules import Ruling
+from advisor.weighing import ALIKE_USD, Ground, Weighed, by_effort
 from knowledge.records import ModelCard
 from knowledge.statements import Claim, stale
 from probes.records import Estimate
@@ -162,24 +162,23 @@ def beside(
         )
 
 
-def steps(chosen: Candidate, options: Sequence[Candidate], nature: Nature) -> Iterator[Step]:
-    """What takes less effort and still has a chance, what to start with, then what is likelier."""
+def steps(
+    chosen: Candidate, options: Sequence[Candidate], nature: Nature
+) -> Iterator[tuple[str, str]]:
+    """What to probe, and why: what takes less effort and has a chance, the chosen, the likelier."""
     within = eligible(options)
     before = [o for o in within if by_effort(o) < by_effort(chosen) and o.p_meets >= OPEN]
     likely = sorted(before, key=lambda o: -o.p_meets)[:N_BEFORE]
     for option in sorted(likely, key=by_effort):
         word = "cheaper" if total_usd(option.price) < total_usd(chosen.price) else "less work"
-        yield Step(option=option.name, why=f"{word}, {chance(option.p_meets)} likely to be enough")
-    yield Step(option=chosen.name, why="whether the expectation holds on these data")
+        yield option.name, f"{word}, {chance(option.p_meets)} likely to be enough"
+    yield chosen.name, "whether the expectation holds on these data"
     better = [o for o in within if o.p_meets > chosen.p_meets]
     if better:
         top = max(better, key=lambda o: o.p_meets)
-        yield Step(option=top.name, why=f"if that is not enough: {chance(top.p_meets)} likely")
+        yield top.name, f"if that is not enough: {chance(top.p_meets)} likely"
     if nature.answers_from == "documents":
-        yield Step(
-            option=f"oracle @ {chosen.rung}",
-            why="whether it is the search or the reading that fails",
-        )
+        yield f"oracle @ {chosen.rung}", "whether it is the search or the reading that fails"
 
 
 def assumptions(spec: TaskSpec, nature: Nature, ground: Ground) -> Iterator[str]:

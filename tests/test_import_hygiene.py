@@ -42,6 +42,7 @@ CORE = (
     "advisor.rules",
     "advisor.session",
     "advisor.task",
+    "advisor.weighing",
     "advisor.wizard.board",
     "advisor.wizard.child",
     "advisor.wizard.job",

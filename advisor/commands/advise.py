@@ -75,8 +75,9 @@ def advise(task: Path | None, as_json: bool, whole: bool, today: str | None, **f
     0 where some option is as likely as not to be enough, 4 where that is open, 1 where nothing is
     likely to be.
     """  # fmt: skip
-    from advisor.first_advice import Ground, first_advice
+    from advisor.first_advice import first_advice
     from advisor.report.first_advice_text import advice_lines
+    from advisor.weighing import Ground
     from knowledge.load import claims, expectations
     from probes.sinks import terminal
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.first_advice import NEARLY
 from advisor.nature import Nature, nature_of
 from advisor.prior import Belief, expected, logit
+from advisor.weighing import NEARLY
 from knowledge.expectations import Expectations, Kind
 from knowledge.records import TaskType
 from results.prior.fit import fit

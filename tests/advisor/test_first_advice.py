@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from advisor import first_advice as first
 from advisor.choice import eligible
 from advisor.commands.advise import _cards, _machines
-from advisor.first_advice import FirstAdvice, Ground, by_effort, chosen_of, first_advice, weigh
+from advisor.first_advice import FirstAdvice, first_advice
 from advisor.nature import Nature, kind_of, look_at, nature_of
 from advisor.prior import METHODS, expected, expit, logit
 from advisor.report.first_advice_text import advice_lines
 from advisor.rules import RULES
+from advisor.weighing import LIKELY, NEARLY, Ground, by_effort, chosen_of, weigh
 from knowledge.load import claims, expectations
 from probes.spec import read_spec
 from probes.task import DataSpec, Hardware, Needs, TaskSpec
@@ -348,7 +348,7 @@ def test_the_cheapest_is_first_and_work_decides_below_a_hundred_dollars() -> Non
     assert keys == sorted(keys)
     within = eligible(advice.options)
     best = max(option.p_meets for option in within)
-    nearly = [o for o in within if o.p_meets >= first.NEARLY * best]
+    nearly = [o for o in within if o.p_meets >= NEARLY * best]
     assert advice.option == min(nearly, key=by_effort).name
 
 
@@ -462,4 +462,4 @@ def test_what_is_as_likely_as_not_is_a_start() -> None:
     for target in (0.3, 0.5, 0.7, 0.9):
         spec = spec_of("qa", target=target)
         advice = advice_on(spec, nature_of("qa", answers_from="input", n_rows=100))
-        assert (advice.verdict == "use") == (advice.p_meets >= first.LIKELY)
+        assert (advice.verdict == "use") == (advice.p_meets >= LIKELY)
