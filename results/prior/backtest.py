@@ -14,173 +14,29 @@ out.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from advisor.nature import Nature, nature_of
-from advisor.prior import Belief, expected, logit
+from advisor.prior import logit
 from advisor.weighing import NEARLY
-from knowledge.expectations import Expectations, Kind
-from knowledge.records import TaskType
-from results.prior.fit import fit
-from results.prior.published import (
-    CHOICES,
-    INSTRUCT,
-    KINDS,
-    LABELS,
-    PROMPTED_SPLIT,
-    Published,
-    prompted,
-    read,
+from results.prior.choosers import (
+    SHARES,
+    TARGETS,
+    Chooser,
+    by_flowchart,
+    by_prior,
+    by_share_of_others,
+    fixed,
+    judged,
 )
+from results.prior.crossings import crossing_table, crossings
+from results.prior.published import KINDS, Published, read
+from results.prior.tasks import ORDER, Task, tasks
 
 OUT = Path("results/prior/backtest.md")
-TARGETS = (0.5, 0.6, 0.7, 0.8, 0.9)
-SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Of the best chance, that is enough to choose something cheaper."""
-TYPES: dict[Kind, TaskType] = {
-    "labels": "classification",
-    "extraction": "extraction",
-    "text": "generation",
-    "reading": "qa",
-    "facts": "qa",
-    "reasoning": "reasoning",
-    "calls": "function-calling",
-    "code": "code",
-}
-ORDER = ("zero @ 2.5B", "zero @ 7B", "lora @ 2.5B", "lora @ 7B", "zero @ GPT-3.5", "zero @ GPT-4")
-"""Cheapest first: the hosted models of that time cost more than a tuned one of one's own."""
-SAME = dict.fromkeys(("hellaswag", "hellaswag_processed"), ("hellaswag", "hellaswag_processed"))
-"""Tasks on the same data, left out together."""
-TOLD = ("mmlu",)
-"""Not predicted: models' ability is told by their MMLU."""
-SIZES = {"lora @ 2.5B": 2_500_000_000, "lora @ 7B": 7_200_000_000}
-BASES = ["meta-llama/Llama-2-7b-hf", "mistralai/Mistral-7B-v0.1"]
-Chooser = Callable[["Task", float], str]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task of LoRA Land with what its options reached and what was expected of them."""
-
-    name: str
-    kind: Kind
-    n_rows: int
-    reached: dict[str, float]
-    beliefs: dict[str, Belief]
-
-
-def nature_for(kind: Kind, name: str, n_rows: int) -> Nature:
-    """What a user would say of the task."""
-    return nature_of(
-        TYPES[kind],
-        answers_from="memory" if kind == "facts" else "input",
-        hard_part="steps" if kind in ("reasoning", "code") else "form",
-        n_rows=n_rows,
-        n_labels=CHOICES.get(name, 10) if kind == "labels" else None,
-    )
-
-
-def size_of(mmlu: float, known: Expectations) -> int:
-    """Parameters at which the prior expects that MMLU: how it is told of a model's ability."""
-    steps = (float(logit(mmlu)) - known.ability.at_7b) / known.ability.slope
-    return round(7e9 * 10**steps)
-
-
-def tasks(published: Published) -> Iterator[Task]:
-    """Every task with beliefs from a prior that never saw it."""
-    for kind, names in KINDS.items():
-        for name in names:
-            rows = published.lora_land[published.lora_land.task == name]
-            known = fit(published, without=SAME.get(name, (name,)))
-            if name in TOLD or all(level.kind != kind for level in known.levels):
-                continue  # the only task of its kind
-            spoken = rows[[any(w in str(m) for w in INSTRUCT) for m in rows.base_model]]
-            small, large = rows.approx_params_b < 4, rows.approx_params_b > 6
-            bench = published.bench.set_index("Model").MMLU
-            hosted = published.instruct.set_index("Model").MMLU
-            ability = {
-                "zero @ 2.5B": float(bench["google/gemma-2b"]),
-                "zero @ 7B": float(bench[BASES].mean()),
-                "zero @ GPT-3.5": float(hosted["gpt-3.5-turbo-0613"]),
-                "zero @ GPT-4": float(hosted["gpt-4-0613"]),
-            }
-            reached = {
-                "zero @ 2.5B": spoken[spoken.approx_params_b < 4].base_score.median(),
-                "zero @ 7B": spoken[spoken.approx_params_b > 6].base_score.median(),
-                "zero @ GPT-3.5": rows.gpt35_score.iloc[0],
-                "zero @ GPT-4": rows.gpt4_score.iloc[0],
-                "lora @ 2.5B": rows[small].ft_score.median(),
-                "lora @ 7B": rows[large].ft_score.median(),
-            }
-            n_rows = int(rows.n_train.iloc[0])
-            nature = nature_for(kind, name, n_rows)
-            beliefs = {
-                option: expected(
-                    "lora" if option.startswith("lora") else "zero_shot",
-                    SIZES[option] if option in SIZES else size_of(ability[option], known),
-                    nature,
-                    known,
-                )
-                for option in ORDER
-            }
-            yield Task(name, kind, n_rows, {k: float(v) for k, v in reached.items()}, beliefs)
-
-
-def by_prior(share: float) -> Chooser:
-    """The cheapest option whose chance is that share of the best one's."""
-
-    def choose(task: Task, target: float) -> str:
-        chances = {name: task.beliefs[name].p_at_least(target) for name in ORDER}
-        best = max(chances.values())
-        return next(name for name in ORDER if chances[name] >= share * best)
-
-    return choose
-
-
-def by_share_of_others(found: Sequence[Task]) -> Chooser:
-    """The prior with the share that chose best on all other tasks."""
-
-    def exact(share: float, left_out: Task) -> int:
-        return judged([task for task in found if task is not left_out], by_prior(share))[1]
-
-    best = {task.name: max(SHARES, key=lambda share: exact(share, task)) for task in found}
-    return lambda task, target: by_prior(best[task.name])(task, target)
-
-
-def by_flowchart(task: Task, target: float) -> str:
-    """The documents' rules: too few examples, prompt the largest; otherwise tune, at 7B where
-    logic or domain knowledge is asked for and small where it is a classification."""
-    if task.n_rows < 1000:
-        return "zero @ GPT-4"
-    return "lora @ 2.5B" if task.kind in ("labels", "extraction") else "lora @ 7B"
-
-
-def fixed(name: str) -> Chooser:
-    """Always the same option."""
-    return lambda task, target: name
-
-
-def judged(found: Sequence[Task], choose: Chooser) -> tuple[int, int, int, int, float]:
-    """Questions; exactly right, enough but dearer, not enough; mean shortfall in points."""
-    exact = dearer = short = n = 0
-    shortfall = 0.0
-    for task in found:
-        for target in TARGETS:
-            enough = [name for name in ORDER if task.reached[name] >= target]
-            if not enough:
-                continue
-            n += 1
-            chosen = choose(task, target)
-            exact += chosen == enough[0]
-            dearer += chosen in enough[1:]
-            short += chosen not in enough
-            shortfall += max(0.0, target - task.reached[chosen])
-    return n, exact, dearer, short, 100 * shortfall / n
 
 
 def against_the_flowchart(found: Sequence[Task]) -> str:
@@ -248,84 +104,6 @@ def calibration(found: Sequence[Task]) -> Iterator[str]:
         held = (chances >= low) & (chances < high)
         said = f"{100 * low:.0f} to {100 * min(high, 1):.0f} %"
         yield f"| {said} | {held.sum()} | {100 * came[held].mean():.0f} % |"
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Examples in the prompt against tuning, at one number of rows."""
-
-    dataset: str
-    n_rows: int
-    prompted: float
-    tuned: float
-    beliefs: dict[str, Belief]
-
-
-def crossings(published: Published) -> Iterator[Crossing]:
-    """The three label sets, each predicted without itself."""
-    for name, n_labels in LABELS.items():
-        known = fit(published, without=[name])
-        tuning = published.tuning[published.tuning.dataset == name]
-        tuning = tuning[tuning.test_split_seed == PROMPTED_SPLIT]
-        shots = prompted(published.prompting, name, "random")
-        nearest = prompted(published.prompting, name, "retrieval")
-        bench = published.bench.set_index("Model").MMLU
-        size = size_of(float(bench[BASES[0]]), known)
-        for n_rows, tuned in tuning.groupby("n_train").accuracy.mean().items():
-            usable = shots[shots.index <= n_rows]
-            if usable.empty:
-                continue
-            at_most = min(float(usable.iloc[-1]), float(nearest[10]))
-            nature = nature_of("classification", n_rows=int(n_rows), n_labels=n_labels)
-            yield Crossing(
-                name,
-                int(n_rows),
-                at_most,
-                float(tuned),
-                {m: expected(m, size, nature, known) for m in ("few_shot", "lora")},
-            )
-
-
-def crossing_table(found: Sequence[Crossing]) -> Iterator[str]:
-    """Row by row what was reached and expected; then who chose right."""
-    yield "In the prompt: what the ten nearest of so many rows reach at most, the lower of all"
-    yield "rows in the prompt and the ten nearest of the whole set. Expected: the 10, 50 and 90 %"
-    yield "points."
-    yield ""
-    yield "| set | rows | in the prompt | expected | tuned | expected | better | prior |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for row in found:
-        shown = [
-            " ".join(f"{100 * b.quantile(q):.0f}" for q in (0.1, 0.5, 0.9))
-            for b in (row.beliefs["few_shot"], row.beliefs["lora"])
-        ]
-        yield (
-            f"| {row.dataset} | {row.n_rows:,} | {100 * row.prompted:.0f} | {shown[0]} |"
-            f" {100 * row.tuned:.0f} | {shown[1]} | {_better(row)} | {_said(row)} |"
-        )
-    told = [row for row in found if _better(row) != "alike"]
-    right = sum(_better(row) == _said(row) for row in told)
-    chart = sum(_better(row) == ("tune" if row.n_rows >= 1000 else "prompt") for row in told)
-    pairs = [(row.beliefs["few_shot"], row.prompted) for row in found]
-    pairs += [(row.beliefs["lora"], row.tuned) for row in found]
-    inside = np.mean([b.quantile(0.1) <= x <= b.quantile(0.9) for b, x in pairs])
-    yield ""
-    yield (
-        f"Where they differ by two points and more ({len(told)} of {len(found)}) the prior names"
-        f" the better one {right} times, the flowchart (tune from 1,000 rows) {chart} times. 80 %"
-        f" intervals hold {100 * inside:.0f} % of {len(pairs)} accuracies."
-    )
-
-
-def _better(row: Crossing) -> str:
-    if abs(row.prompted - row.tuned) < 0.02:
-        return "alike"
-    return "prompt" if row.prompted > row.tuned else "tune"
-
-
-def _said(row: Crossing) -> str:
-    few, lora = row.beliefs["few_shot"], row.beliefs["lora"]
-    return "prompt" if few.mean > lora.mean else "tune"
 
 
 def page(published: Published) -> Iterator[str]:
