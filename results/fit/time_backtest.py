@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.cost import SERVING_UTILISATION, inference_flops, training_flops
-from knowledge.decoding import stored_bytes
 from knowledge.laws import Spread, Throughput
 from knowledge.measured import Measured, read_measured
-from knowledge.throughput import micro_step_s, operations
+from knowledge.throughput import micro_step_s
 from results.fit.time import (
     device_of,
     group_of,
@@ -35,12 +33,18 @@ from results.fit.time import (
     seconds_per_token,
     why_not,
 )
+from results.fit.time_rules import (
+    Rule,
+    by_bandwidth,
+    method_at_two_fifths,
+    present,
+    present_answers,
+    sixes,
+)
 
 OUT = Path("results/fit/time.md")
 Array = NDArray[np.float64]
 DRAWS = 10_000
-BANDWIDTH_RULE = 0.55
-Rule = Callable[[Measured], float]
 
 
 @dataclass(frozen=True)
@@ -61,41 +65,6 @@ class Held:
     def inside(self) -> Array:
         """Whether the 80 % interval of a new stack holds each row."""
         return np.abs(np.log(self.measured / self.predicted)) <= self.spread.new
-
-
-def sixes(row: Measured) -> float:
-    """6 N a token at 40 % of the peak, whatever the method."""
-    fast = 2 if job_of(row).eight_bit else 1
-    peak = device_of(row).tflops * 1e12 * 0.4 * fast
-    return 6.0 * row.n_params * job_of(row).tokens / peak
-
-
-def method_at_two_fifths(row: Measured) -> float:
-    """The method's own operations, recomputation and attention counted, at 40 % of the peak."""
-    fast = 2 if job_of(row).eight_bit else 1
-    return operations(network_of(row), job_of(row)) / (device_of(row).tflops * 1e12 * 0.4 * fast)
-
-
-def present(row: Measured) -> float:
-    """Operations of the method at the constant share of `knowledge.cost`."""
-    flops = training_flops(
-        row.n_params, round(job_of(row).tokens), all_weights=row.method == "full"
-    )
-    return flops / (device_of(row).tflops * 1e12 * SERVING_UTILISATION)
-
-
-def by_bandwidth(row: Measured) -> float:
-    """All weights read at 55 % of the bandwidth."""
-    read = stored_bytes(network_of(row), row.quantisation)
-    return read / (device_of(row).bandwidth_gb_s * 1e9 * BANDWIDTH_RULE)
-
-
-def present_answers(row: Measured) -> float:
-    """2 N operations for each token of prompt and answer at the share of `knowledge.cost`."""
-    new = row.new_tokens or 1
-    prompt = 0 if row.prompt_tokens_per_s else row.prompt_tokens or 0
-    flops = inference_flops(row.n_params, 1) * (prompt + new) / new
-    return flops / (device_of(row).tflops * 1e12 * SERVING_UTILISATION)
 
 
 def micro_step_of(row: Measured) -> float:
@@ -209,26 +178,96 @@ def seen(training: bool, found: Throughput) -> str:
     )
 
 
-def report() -> str:
-    """The page."""
-    found = laws(rows_of(True), rows_of(False))
-    steps, answers = list(held_out(True)), list(held_out(False))
-    left = Counter(
-        (row.method == "inference", reason)
-        for row in read_measured()
-        if (row.tokens_per_s or row.seconds_per_step) and (reason := why_not(row))
+def training(steps: Sequence[Held], found: Throughput) -> Iterator[str]:
+    """What the page says of training."""
+    yield "## Training: seconds of a micro-step"
+    yield ""
+    yield from table(
+        steps,
+        {
+            "6 N at 40 %": sixes,
+            "all operations of the method at 40 %": method_at_two_fifths,
+            "4 N or 6 N at 25 %": present,
+        },
     )
+    yield ""
+    yield from (
+        f"Medians less those of 6 N: {ahead(steps, sixes)}; less those of all operations of the",
+        f"method at 40 %: {ahead(steps, method_at_two_fifths)}. That rule is",
+        "ahead where large models are trained with fused kernels (NeMo, MLPerf, torchtitan), ours",
+        "in PEFT, Qwen's scripts and FSDP-QLoRA, which is what is tuned with at this size."
+        " With six",
+        "sources neither difference is beyond chance.",
+    )
+    yield ""
+    yield seen(True, found)
+    yield ""
+    yield from (
+        "Bad: 8-bit training of NeMo (fused kernels, faster than any other source); MI300X beside",
+        "H200 in MLPerf, which the ceilings alone do not tell apart; ZeRO-3 on one GPU (Qwen-1.8B",
+        "full, a wait of two seconds a step that no term stands for). There is one source of",
+        "unsharded full training in 16 bits with one row, and none of DPO.",
+    )
+
+
+def decoding(answers: Sequence[Held], found: Throughput) -> Iterator[str]:
+    """What it says of answers."""
+    yield "## Answers: seconds a token at batch 1"
+    yield ""
+    yield from table(
+        answers, {"weights at 55 % of bandwidth": by_bandwidth, "2 N at 25 %": present_answers}
+    )
+    yield ""
+    yield seen(False, found)
+    yield ""
+    yield qwen3_told(answers, found)
+    yield ""
+    yield from (
+        "Bad: prompts of 14,000 tokens and more in transformers' own generation, whose cost beside",
+        "short ones differs by source; fp8 in transformers; Apple's MLX, predicted too slow from",
+        "CUDA sources. No published batched rows were found: batches are by the form alone.",
+    )
+
+
+def qwen3_told(answers: Sequence[Held], found: Throughput) -> str:
+    """Qwen3's table of transformers: dense models by bits, mixtures of experts."""
+    dense = next(part for part in answers if part.source == "transformers-2025")
+    by_bits = {
+        name: dense.errors()[[group_of(row).endswith(name) for row in dense.rows]]
+        for name in ("16-bit", "8-bit", "4-bit")
+    }
     mixtures = [
         row
         for row in read_measured()
         if row.stack == "transformers-2025" and row.n_active < row.n_params
     ]
     wrong = np.array([by_law(row, found) / seconds_per_token(row) - 1 for row in mixtures])
-    qwen3 = next(part for part in answers if part.source == "transformers-2025")
-    by_bits = {
-        name: qwen3.errors()[[group_of(row).endswith(name) for row in qwen3.rows]]
-        for name in ("16-bit", "8-bit", "4-bit")
-    }
+    return (
+        f"Qwen3's table of transformers, 80 rows: the {len(dense.rows)} of dense models as above"
+        f" ({', '.join(f'{k} {middle(v)}' for k, v in by_bits.items())}).\n"
+        f"Its {len(mixtures)} rows of a mixture of experts are not modelled: median error"
+        f" {middle(wrong)}, predicted far too fast, as every expert is launched by itself."
+    )
+
+
+def left_out() -> Iterator[str]:
+    """Rows with a speed that the fits leave out, by why."""
+    left = Counter(
+        (row.method == "inference", reason)
+        for row in read_measured()
+        if (row.tokens_per_s or row.seconds_per_step) and (reason := why_not(row))
+    )
+    yield "## Rows with a speed that the fits leave out"
+    yield ""
+    yield "| kind | because | rows |"
+    yield "|---|---|---|"
+    for (answer, reason), n in sorted(left.items()):
+        yield f"| {'answers' if answer else 'training'} | {reason} | {n} |"
+
+
+def report() -> str:
+    """The page."""
+    found = laws(rows_of(True), rows_of(False))
     lines = [
         "# Times of training and of answers, each source held out in turn",
         "",
@@ -237,55 +276,11 @@ def report() -> str:
         "Errors are of predicted over measured seconds. The form was chosen with these rows in",
         "view, so the figures flatter it; rows of sources that were never looked at are the test.",
         "",
-        "## Training: seconds of a micro-step",
+        *training(list(held_out(True)), found),
         "",
-        *table(
-            steps,
-            {
-                "6 N at 40 %": sixes,
-                "all operations of the method at 40 %": method_at_two_fifths,
-                "4 N or 6 N at 25 %": present,
-            },
-        ),
+        *decoding(list(held_out(False)), found),
         "",
-        f"Medians less those of 6 N: {ahead(steps, sixes)}; less those of all operations of the",
-        f"method at 40 %: {ahead(steps, method_at_two_fifths)}. That rule is",
-        "ahead where large models are trained with fused kernels (NeMo, MLPerf, torchtitan), ours",
-        "in PEFT, Qwen's scripts and FSDP-QLoRA, which is what is tuned with at this size. With",
-        "six sources neither difference is beyond chance.",
-        "",
-        seen(True, found),
-        "",
-        "Bad: 8-bit training of NeMo (fused kernels, faster than any other source); MI300X beside",
-        "H200 in MLPerf, which the ceilings alone do not tell apart; ZeRO-3 on one GPU (Qwen-1.8B",
-        "full, a wait of two seconds a step that no term stands for). There is one source of",
-        "unsharded full training in 16 bits with one row, and none of DPO.",
-        "",
-        "## Answers: seconds a token at batch 1",
-        "",
-        *table(
-            answers, {"weights at 55 % of bandwidth": by_bandwidth, "2 N at 25 %": present_answers}
-        ),
-        "",
-        seen(False, found),
-        "",
-        f"Qwen3's table of transformers, 80 rows: the {len(qwen3.rows)} of dense models as above"
-        f" ({', '.join(f'{k} {middle(v)}' for k, v in by_bits.items())}).",
-        f"Its {len(mixtures)} rows of a mixture of experts are not modelled: median error"
-        f" {middle(wrong)}, predicted far too fast, as every expert is launched by itself.",
-        "",
-        "Bad: prompts of 14,000 tokens and more in transformers' own generation, whose cost beside",
-        "short ones differs by source; fp8 in transformers; Apple's MLX, predicted too slow from",
-        "CUDA sources. No published batched rows were found: batches are by the form alone.",
-        "",
-        "## Rows with a speed that the fits leave out",
-        "",
-        "| kind | because | rows |",
-        "|---|---|---|",
-        *(
-            f"| {'answers' if answer else 'training'} | {reason} | {n} |"
-            for (answer, reason), n in sorted(left.items())
-        ),
+        *left_out(),
     ]
     return "\n".join(lines) + "\n"
 
