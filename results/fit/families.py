@@ -58,8 +58,8 @@ def page() -> Iterator[str]:
     yield "# Closed forms on layers that they were not fitted to"
     yield ""
     yield f"Made by `python -m results.fit.families`: {len(SETTINGS)} settings of each model"
-    yield "(LoRA, QLoRA, full, inference; 4 rows of 512 tokens, one of 2,048), peak of live bytes by"
-    yield "the form over that of a trace of the real layers, in percent."
+    yield "(LoRA, QLoRA, full, inference; 4 rows of 512 tokens, one of 2,048). Peak of live bytes"
+    yield "by the form over that of a trace of the real layers, in percent."
     yield ""
     yield "| model type | model | lowest | median | highest |"
     yield "|---|---|---|---|---|"
@@ -68,9 +68,7 @@ def page() -> Iterator[str]:
         row = f"{min(off):+.1f} | {median(off):+.1f} | {max(off):+.1f}"
         yield f"| {kind} | {card.name} | {row} |"
     yield ""
-    others = sorted(
-        {card.family or name for name, card in model_cards().items() if _unknown(card)}
-    )
+    others = sorted({card.family or name for name, card in model_cards().items() if _unknown(card)})
     yield f"Not traced, and taken for Llama's: {', '.join(others)}."
 
 

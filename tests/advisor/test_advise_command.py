@@ -14,7 +14,7 @@ from advisor.first_advice import FirstAdvice
 from advisor.nature import nature_of
 from advisor.questions import ASKS
 from knowledge.records import TaskType
-from tests.advisor.test_cli import run_main
+from tests.advisor.command import refusal, run_main
 
 SpecMaker = Callable[..., Path]
 
@@ -89,11 +89,7 @@ def test_bad_input_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_main(["advise", *flags], monkeypatch) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert told in err
+    assert told in refusal(["advise", *flags], monkeypatch, capsys)
 
 
 def test_questions_are_asked_on_a_terminal(

@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests.advisor.command import refusal, run_main
 from tests.probes.bad_inputs import BAD_DATA, BAD_SPECS, write
 
 SpecMaker = Callable[..., Path]
@@ -26,16 +27,6 @@ def advisor(*argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[
     )
 
 
-def run_main(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    """The same in this process, for the many bad inputs; the exit code."""
-    from advisor.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["advisor", *argv])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
-
-
 @pytest.mark.parametrize("bad", [*BAD_SPECS, *BAD_DATA], ids=lambda bad: bad.name)
 def test_bad_input_is_one_line_and_writes_nothing(
     bad: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -43,13 +34,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
     spec = write(bad, tmp_path)
     monkeypatch.chdir(tmp_path)
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    code = run_main(["probe", "--task", str(spec), "--quiet"], monkeypatch)
-    out, err = capfd.readouterr()
-    assert code == 2
-    assert out == ""
-    assert err.startswith("error[E-")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
+    refusal(["probe", "--task", str(spec), "--quiet"], monkeypatch, capfd)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
@@ -70,11 +55,7 @@ def test_bad_flags_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_main(argv, monkeypatch) == 2
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert code in err
-    assert err.count("\n") == 1
+    assert code in refusal(argv, monkeypatch, capfd)
 
 
 def test_help_is_data_on_stdout() -> None:

@@ -13,8 +13,8 @@ from advisor.commands.knowledge import read
 from advisor.knowledge_index import KINDS
 from knowledge.load import claims
 from knowledge.statements import Claim
+from tests.advisor.command import assert_one_line, run_main
 from tests.advisor.known import RULES, small
-from tests.advisor.test_cli import run_main
 
 
 class Advisor:
@@ -28,8 +28,7 @@ class Advisor:
         assert run_main(["knowledge", *argv], self.patch) == code
         out, self.err = self.capture.readouterr()
         if code == 2:
-            assert out == ""
-            assert self.err.count("\n") == 1
+            assert_one_line(out, self.err)
             return self.err
         return out
 

@@ -11,7 +11,7 @@ from probes.audit.records import Found, NotChecked
 from probes.audit.sheet import Answered, Entry, Sheet
 from probes.records import Turn
 from probes.spec import read_spec
-from tests.advisor.test_cli import run_main
+from tests.advisor.command import run_main
 
 LABELS = ("billing", "refund", "sales")
 
