@@ -133,8 +133,9 @@ class _Run:
 
     @property
     def kept(self) -> int:
-        """Bytes of an adapter's element."""
-        return 4 if self.setting.adapter_dtype == "float32" else self.width
+        """Bytes of an adapter's element; TRL puts those of a base in 4 bits into 16."""
+        in_trl = self.setting.method == "dpo" and self.setting.quantised
+        return 4 if self.setting.adapter_dtype == "float32" and not in_trl else self.width
 
     @property
     def copies(self) -> bool:
