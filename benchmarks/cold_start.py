@@ -19,6 +19,7 @@ COMMANDS = (
     ("advise", "--help"),
     ("advise", "--task-type", "classification", "--rows", "1000"),
     ("advise", "-t", "examples/ticket-routing/spec.yaml", "--ladder", "qwen2.5"),
+    ("fit", "--gpu", "rtx-4090"),
     ("knowledge", "--help"),
     ("knowledge", "show", "small-never-matches-large"),
     ("knowledge", "search", "small", "model", "tools"),
