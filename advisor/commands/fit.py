@@ -7,89 +7,38 @@ from typing import Any
 
 import click
 
-from advisor.commands.options import Finite, gpu_options
+from advisor.commands.options import GPU_FLAGS, F, Finite, with_flags
 
 METHODS = ("lora", "qlora", "full", "dpo", "inference")
+"""Ways to run or train, as `Setting` has them; its module is read when the command runs."""
+FLAGS = (
+    click.option("--model", "models", multiple=True, help="A model that is known by name or Hub id; several times for several."),
+    click.option("--ladder", help="Models of a ladder; by default qwen2.5."),
+    click.option("--method", "methods", multiple=True, type=click.Choice(METHODS), help="Way to run or train; all where none is given."),
+    click.option("--seq-len", type=click.IntRange(1, 10**7), default=1024, show_default=True, help="Tokens of a row, or of a prompt."),
+    click.option("--new-tokens", type=click.IntRange(0, 10**7), default=128, show_default=True, help="Tokens written behind a prompt."),
+    click.option("--batch", type=click.IntRange(1, 10**5), default=1, show_default=True, help="Rows of a forward pass."),
+    click.option("--rank", type=click.IntRange(1, 10**4), default=16, show_default=True, help="Of the adapters, on all linear layers."),
+    click.option("--checkpointing/--no-checkpointing", default=False, show_default=True, help="Compute layers again instead of keeping them."),
+    click.option("--fp32", is_flag=True, help="Weights in 32 bits instead of bf16."),
+    click.option("--nf4", is_flag=True, help="Weights in 4 bits, for inference and DPO."),
+    click.option("--rows", type=click.IntRange(1, 10**12), default=1000, show_default=True, help="Rows to train on, for time and money."),
+    click.option("--epochs", type=Finite(0, 10**4, min_open=True), default=3, show_default=True),
+    click.option("--requests", type=click.IntRange(1, 10**12), default=10_000, show_default=True, help="A month, for the price of inference."),
+    *GPU_FLAGS,
+    click.option("--trace", is_flag=True, help="Trace the memory instead of the closed form: seconds, needs torch."),
+    click.option("--measure", is_flag=True, help="Measure the speed of this machine, about 20 s a model, needs torch."),
+    click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON."),
+)  # fmt: skip
+
+
+def options(function: F) -> F:
+    """All flags of the command."""
+    return with_flags(FLAGS, function)
 
 
 @click.command()
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    help="A model that is known by name or Hub id; several times for several.",
-)
-@click.option("--ladder", help="Models of a ladder; by default qwen2.5.")
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    type=click.Choice(METHODS),
-    help="Way to run or train; all where none is given.",
-)
-@click.option(
-    "--seq-len",
-    type=click.IntRange(1, 10**7),
-    default=1024,
-    show_default=True,
-    help="Tokens of a row, or of a prompt.",
-)
-@click.option(
-    "--new-tokens",
-    type=click.IntRange(0, 10**7),
-    default=128,
-    show_default=True,
-    help="Tokens written behind a prompt.",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(1, 10**5),
-    default=1,
-    show_default=True,
-    help="Rows of a forward pass.",
-)
-@click.option(
-    "--rank",
-    type=click.IntRange(1, 10**4),
-    default=16,
-    show_default=True,
-    help="Of the adapters, on all linear layers.",
-)
-@click.option(
-    "--checkpointing/--no-checkpointing",
-    default=False,
-    show_default=True,
-    help="Compute layers again instead of keeping them.",
-)
-@click.option("--fp32", is_flag=True, help="Weights in 32 bits instead of bf16.")
-@click.option("--nf4", is_flag=True, help="Weights in 4 bits, for inference and DPO.")
-@click.option(
-    "--rows",
-    type=click.IntRange(1, 10**12),
-    default=1000,
-    show_default=True,
-    help="Rows to train on, for time and money.",
-)
-@click.option("--epochs", type=Finite(0, 10**4, min_open=True), default=3, show_default=True)
-@click.option(
-    "--requests",
-    type=click.IntRange(1, 10**12),
-    default=10_000,
-    show_default=True,
-    help="A month, for the price of inference.",
-)
-@gpu_options
-@click.option(
-    "--trace",
-    is_flag=True,
-    help="Trace the memory instead of the closed form: seconds, needs torch.",
-)
-@click.option(
-    "--measure",
-    is_flag=True,
-    help="Measure the speed of this machine, about 20 s a model, needs torch.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
+@options
 def fit(
     models: tuple[str, ...],
     ladder: str | None,

@@ -45,19 +45,26 @@ RUN_FLAGS = (
 )  # fmt: skip
 
 
+def with_flags(flags: tuple[Callable[[F], F], ...], function: F) -> F:
+    """The function with those flags, in that order."""
+    for flag in reversed(flags):
+        function = flag(function)
+    return function
+
+
 def data_options(function: F) -> F:
     """`--task` and the flags that bear on what is said of its data."""
-    return _with(DATA_FLAGS, function)
+    return with_flags(DATA_FLAGS, function)
 
 
 def task_options(function: F) -> F:
     """`--task` and all flags that stand above the spec."""
-    return _with((*DATA_FLAGS, *GPU_FLAGS, *RUN_FLAGS), function)
+    return with_flags((*DATA_FLAGS, *GPU_FLAGS, *RUN_FLAGS), function)
 
 
 def gpu_options(function: F) -> F:
     """The card that the model would run on, when it is not this machine's."""
-    return _with(GPU_FLAGS, function)
+    return with_flags(GPU_FLAGS, function)
 
 
 def day_counted_to(text: str | None, *, to_come: bool = False) -> date:
@@ -82,9 +89,3 @@ def day_counted_to(text: str | None, *, to_come: bool = False) -> date:
         hint = "for what falls due by then, lower --days"
         raise UserError("E-KNOWLEDGE-DATE", what, place="--today", hint=hint)
     return day
-
-
-def _with(flags: tuple[Callable[[F], F], ...], function: F) -> F:
-    for flag in reversed(flags):
-        function = flag(function)
-    return function

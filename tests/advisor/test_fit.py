@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from advisor.commands.fit import METHODS
 from advisor.commands.fit import fit as command
 from advisor.fit import Fit, Memory, check_of, fit, memory_of, verdict_of
 from advisor.fit_answers import settings_of
@@ -18,7 +19,7 @@ from knowledge.errors import UserError
 from knowledge.load import memory_forms, model_cards
 from knowledge.local_speed import LocalSpeed
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, group_of, places, terms
-from probes.footprint.settings import Architecture, Setting, safe_bytes
+from probes.footprint.settings import Architecture, Method, Setting, safe_bytes
 from probes.hardware.records import Cpu, Ram, Readings
 from tests.advisor.command import refusal, run_main
 
@@ -59,6 +60,10 @@ HARDWARE = Readings(
 def answer(available_gb: float, **fields: Any) -> Fit:
     free = replace(L4, available_bytes=round(available_gb * 1e9))
     return fit(CARD, setting(**fields), free, Work())
+
+
+def test_the_choices_are_those_of_a_setting() -> None:
+    assert set(get_args(Method)) == set(METHODS)
 
 
 @pytest.mark.parametrize("form", memory_forms(), ids=lambda form: form.group)
