@@ -45,8 +45,8 @@ class Memory(Record):
     reserved_bytes: int
     """What the allocator is expected to hold; half of all replays held less."""
     reserved_high_bytes: int
-    """The most that it held in any replay; the same where this very trace was replayed, and on a
-    CPU, which gives back what is free."""
+    """What 95 % of replays stayed below; the same where this very trace was replayed, and on a CPU,
+    which gives back what is free."""
     context_bytes: int
     """Outside the allocator: the CUDA context, or the process and its libraries on a CPU."""
     safe_bytes: int
@@ -117,7 +117,7 @@ def memory_of(
         return None
     at = max(found, key=lambda place: found[place])
     live = found[at]
-    middle, high = (live, live) if on_cpu else (form.held_median * live, form.held_most * live)
+    middle, high = (live, live) if on_cpu else (form.held_median * live, form.held_high * live)
     safe = safe_bytes(round(high) + context)
     return Memory(
         allocated_bytes=round(live),

@@ -19,9 +19,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from knowledge.load import model_cards
+from probes.footprint.closed_form import places
 from probes.footprint.settings import Architecture, Footprint, Setting
 from probes.machine import package_versions, this_machine
 
@@ -177,21 +179,33 @@ def _words(setting: Setting) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, with the median and the worst error."""
     lines = [
-        "| model | setting | batch x tokens | predicted, GB | measured, GB | error | trace, s |",
-        "|---|---|---|---:|---:|---:|---:|",
+        "| model | setting | batch x tokens | measured, GB | traced, GB | error | trace, s "
+        "| closed form |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         setting = Setting.model_validate_json(json.dumps(row["setting"]))
         lines.append(
             f"| {row['model'].removesuffix('-Instruct')} | {_words(setting)} "
-            f"| {setting.batch} x {setting.seq_len} | {row['predicted'] / 1e9:.3f} "
-            f"| {row['peak'] / 1e9:.3f} | {row['error']:+.2%} | {row['trace_s']:.1f} |"
+            f"| {setting.batch} x {setting.seq_len} | {row['peak'] / 1e9:.3f} "
+            f"| {row['predicted'] / 1e9:.3f} | {row['error']:+.2%} | {row['trace_s']:.1f} "
+            f"| {'' if row['form'] is None else format(row['form'], '+.2%')} |"
         )
-    sizes = sorted(abs(row["error"]) for row in rows)
-    middle = len(sizes) // 2
-    median = (sizes[middle] + sizes[-middle - 1]) / 2
-    lines += ["", f"Median error {median:.2%}, worst {sizes[-1]:.2%}, {len(rows)} settings."]
+    traced = [row["error"] for row in rows]
+    forms = [row["form"] for row in rows if row["form"] is not None]
+    lines += ["", f"Tracing: {_errors(traced)}. The closed form: {_errors(forms)}."]
     return "\n".join(lines)
+
+
+def _errors(found: list[float]) -> str:
+    sizes = [abs(error) for error in found]
+    return f"median error {median(sizes):.2%}, worst {max(sizes):.2%}, {len(sizes)} settings"
+
+
+def of_form(model: str, setting: Setting, peak: int) -> float | None:
+    """Error of the closed form; None where it has none for such a setting on a CPU."""
+    found = places(Architecture.of_card(model_cards()[model]), setting)
+    return max(found.values()) / peak - 1 if found else None
 
 
 def main() -> None:
@@ -224,7 +238,8 @@ def main() -> None:
             guess = predicted(model, setting)
             error = guess.allocated_bytes / row["peak"] - 1
             rows.append({**row, "predicted": guess.allocated_bytes, "error": error})
-            rows[-1]["trace_s"] = guess.trace_s
+            form = of_form(model, setting, row["peak"])
+            rows[-1] |= {"trace_s": guess.trace_s, "form": form}
     print(table(rows))
     OUT.write_text(_page(rows), encoding="utf-8")
 

@@ -193,5 +193,6 @@ class MemoryForm(Fact):
     worst_error: float
     held_median: float
     """What the caching allocator held over live bytes, in replays of these traces."""
-    held_most: float
+    held_high: float
+    """What 95 % of them stayed below."""
     checked: IsoDate
