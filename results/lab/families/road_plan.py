@@ -1,5 +1,6 @@
 """Roads between towns and a journey: any way along roads that exist is right."""
 
+import itertools
 import re
 from random import Random
 
@@ -23,7 +24,7 @@ def feasible(text: str, answer: str) -> tuple[bool, float]:
     way = re.findall(r"\w+", answer)
     if len(way) < 2 or not set(way) <= set(CITIES):
         return False, 0.0
-    along = all(frozenset(step) in roads for step in zip(way, way[1:], strict=False))
+    along = all(frozenset(step) in roads for step in itertools.pairwise(way))
     return True, float(way[0] == begin and way[-1] == end and along)
 
 
@@ -34,7 +35,7 @@ def rows(r: Random, count: int) -> list[Row]:
         towns = r.sample(CITIES, 6)
         n = r.choice((3, 4))
         way = towns[:n]
-        roads = [tuple(r.sample(step, 2)) for step in zip(way, way[1:], strict=False)]
+        roads = [tuple(r.sample(step, 2)) for step in itertools.pairwise(way)]
         roads += [tuple(r.sample((r.choice(way[1:]), other), 2)) for other in towns[4:]]
         r.shuffle(roads)
         told = ", ".join(f"{a}-{b}" for a, b in roads)

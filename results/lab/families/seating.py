@@ -28,13 +28,9 @@ def feasible(text: str, answer: str) -> tuple[bool, float]:
 
 def _kept(text: str, order: list[str]) -> bool:
     at = {person: place for place, person in enumerate(order)}
-    for a, b in re.findall(r"(\w+) left of (\w+)", text):
-        if at[a] > at[b]:
-            return False
-    for a, b in re.findall(r"(\w+) not beside (\w+)", text):
-        if abs(at[a] - at[b]) == 1:
-            return False
-    return True
+    left = re.findall(r"(\w+) left of (\w+)", text)
+    apart = re.findall(r"(\w+) not beside (\w+)", text)
+    return all(at[a] < at[b] for a, b in left) and all(abs(at[a] - at[b]) > 1 for a, b in apart)
 
 
 def rows(r: Random, count: int) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Journeys from one city to another, booked by two scribes who do not mean the same by the place."""
+"""Journeys between cities, booked by two scribes who do not mean the same by the place."""
 
 from random import Random
 
