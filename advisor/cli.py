@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retrieval": ("advisor.commands.retrieval:retrieval", "Show how well documents can be searched, before any question."),
     "knowledge": ("advisor.commands.knowledge:knowledge", "Read, search and audit what the advisor believes before any probe."),
     "doctor": ("advisor.commands.doctor:doctor", "Show what this machine has and what could be loaded."),
+    "lab": ("advisor.commands.lab:lab", "Replay policies on task families with known truth; take in families of others."),
     "schema": ("advisor.commands.schema:schema", "Print the JSON Schema of a spec, a report, an audit, first advice, a fit or an event."),
 }  # fmt: skip
 """Name -> (module:function, one line of help): what `--help` shows without importing any of them."""

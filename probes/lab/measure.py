@@ -15,8 +15,16 @@ from knowledge.load import ladder, model_cards
 from probes.cards import card_of
 from probes.driver import grouped
 from probes.lab.family import Drawn, Family, Row, drawn
-from probes.lab.menu import FRACTIONS, LAB, PROMPTS, TRAINED, at_fraction, everything
-from probes.lab.table import CellLine, Header, Table, cell_id, line_of, restored, truth_of
+from probes.lab.menu import (
+    FEW_SAMPLES,
+    FRACTIONS,
+    LAB,
+    PROMPTS,
+    TRAINED,
+    at_fraction,
+    everything,
+)
+from probes.lab.table import Header, Table, cell_id, line_of, restored, truth_of
 from probes.ladder import fingerprint
 from probes.machine import package_versions, this_machine
 from probes.methods import Proposals, Situation, best
@@ -103,7 +111,7 @@ class Bench:
             n_truth=len(data.splits.test),
             groups=tuple(groups) if any(groups) else (),
             situations=tuple(
-                each.model_copy(update={"retrievers": ("bm25",) if each.n_passages else ()})
+                each.model_copy(update=_whole(each))
                 for each in situations(question, self.rungs, LAB, memory_bytes=0)
             ),
         )
@@ -271,6 +279,12 @@ class Bench:
         return frozen
 
 
-def seconds(lines: Sequence[CellLine]) -> float:
-    """CPU seconds of some cells on dev."""
-    return sum(line.cost.cpu_s for line in lines)
+def _whole(situation: Situation) -> Json:
+    """One way of searching, no screening (every setting is measured on every item), and fewer
+    samples where nothing is reasoned out."""
+    samples = LAB.samples if situation.task_type == "reasoning" else FEW_SAMPLES
+    return {
+        "retrievers": ("bm25",) if situation.n_passages else (),
+        "independent": False,
+        "battery": LAB.model_copy(update={"samples": samples}),
+    }

@@ -40,6 +40,9 @@ LAB = Battery(
     max_test=300,
 )
 """Numbers of examples, passages and samples; the product's `quick`, without its search."""
+FEW_SAMPLES = 4
+"""Answers drawn for a vote where the task is no reasoning: long answers, drawn often, would cost
+more than all the rest."""
 
 
 def at_fraction(situation: Situation, fraction: float) -> Situation:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from advisor.lab.openings import is_opened
 from probes.lab.measure import STAGES, Bench
 from results.lab.families import NAMES, family, rows
-from results.lab.opened import is_opened
 
 HERE = Path(__file__).parent
 TABLES = HERE / "tables"

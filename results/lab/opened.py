@@ -6,34 +6,22 @@ on the name alone, so that families from elsewhere fall to one side by themselve
 `opened.yaml` is that list and a log; whoever looks at a figure of another family writes it there.
 """
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
-
+from advisor.lab.openings import PAGE, SALT, SHARE, is_opened, read_page, write_page
 from results.lab.families import NAMES
 
-SALT, SHARE = "advisor-lab-1", 0.2
-PAGE = Path(__file__).parent / "opened.yaml"
-
-
-def is_opened(name: str) -> bool:
-    """Whether the draw opens a family of that name."""
-    digest = hashlib.sha256(f"{SALT}\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < SHARE
+HERE = Path(__file__).parent
 
 
 def main() -> None:
     """Write the list of families by the rule; what the log says stays."""
-    yaml = YAML()
-    yaml.width = 100
-    page: dict[str, Any] = yaml.load(PAGE) if PAGE.is_file() else {"log": []}
+    page = read_page(HERE)
     page["rule"] = f"sha256('{SALT}' NUL name)[:8] / 2**64 < {SHARE}"
     page["opened"] = sorted(name for name in NAMES if is_opened(name))
     page["unopened"] = sorted(name for name in NAMES if not is_opened(name))
-    yaml.dump(page, PAGE)
-    print(f"{len(page['opened'])} opened, {len(page['unopened'])} unopened")
+    write_page(HERE, page)
+    print(f"{PAGE}: {len(page['opened'])} opened, {len(page['unopened'])} unopened")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The laboratory: policies replayed on tables in which everything was measured once."""
