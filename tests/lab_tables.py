@@ -64,7 +64,10 @@ def by_size(method: str, rung: str, share: float) -> float:
 
 
 def made_table(
-    path: Path, quality: Quality = by_size, name: str = "made", fractions: tuple[float, ...] = FRACTIONS
+    path: Path,
+    quality: Quality = by_size,
+    name: str = "made",
+    fractions: tuple[float, ...] = FRACTIONS,
 ) -> Table:
     """A whole table: every cell of every rung, with its truth."""
     table = Table(path)

@@ -194,6 +194,16 @@ class Place:
         self._asked[name] = (max(known[0], training), max(known[1], answering))
         return found
 
+    def price_s(self, cell: Cell, n_items: int | None = None) -> float:
+        """CPU seconds that asking for this would add to what was spent.
+
+        Raises:
+            NotMeasured: the table does not hold it.
+        """
+        training, answering = self._lab.price_s(cell, n_items)
+        known = self._asked.get(self._lab.line(cell).id, (0.0, 0.0))
+        return max(0.0, training - known[0]) + max(0.0, answering - known[1])
+
     def runs(self, method: str, situation: Situation) -> list[Cell]:
         """The runs of a trained method with so much data, in the setting that the table has."""
         found = [

@@ -11,19 +11,19 @@ from probes.lab.family import SPARE, Family, Row
 NAMES: tuple[str, ...] = (
     # classification
     *("shelf-table", "pair-grid", "parcel-grade", "full-cart"),
-    *("hidden-desk", "guest-badge", "kind-cards", "vendor-codes"),
+    *("hidden-desk", "guest-badge", "kind-cards", "vendor-codes", "house-rules"),
     # extraction
     *("pipe-line", "three-fields", "second-order", "two-scribes", "nonsense-verbs"),
     # qa
     *("lodgers", "far-cellar", "old-faces", "minor-folk"),
-    *("town-codes", "crowded-room", "gossip"),
+    *("town-codes", "crowded-room", "gossip", "twice-told"),
     # reasoning
     *("chain-of-command", "three-hops", "who-has-more", "wide-sums"),
     *("clock-face", "odd-ones", "reverse-roll"),
     # generation, most of it with a checker
     *("seating", "basket", "road-plan", "exact-change", "dispatch-note"),
     # function-calling
-    *("book-order", "rare-functions", "total-call", "stock-call", "split-desk"),
+    *("book-order", "rare-functions", "total-call", "stock-call", "split-desk", "ledger-call"),
 )
 """Every family, by task type. A name is the module's, with dashes."""
 
