@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 from advisor.choice import eligible
@@ -68,6 +69,7 @@ def reasons(verdict: Verdict, chosen: Candidate, weighed: Sequence[Weighed]) -> 
         " to hold four in five tasks of this kind",
         evidence=chosen.evidence,
     )
+    yield from _warnings(chosen, weighed)
     within = eligible([each.candidate for each in weighed])
     before = [option for option in within if by_effort(option) < by_effort(chosen)]
     if before and verdict != "nothing-is-enough":
@@ -93,15 +95,23 @@ def _best(top: Candidate, chosen: Candidate) -> str:
     return f"{told}, and costs {more:,.0f} USD more in the first year"
 
 
+def _warnings(chosen: Candidate, weighed: Sequence[Weighed]) -> Iterator[Reason]:
+    """What rules say of the chosen option that neither excludes nor moves it."""
+    for rule, ruling in next(each.rulings for each in weighed if each.candidate is chosen):
+        if not (ruling.excludes or ruling.logits):
+            yield Reason(text=ruling.reason, evidence=rule.claims)
+
+
 def _ruled(weighed: Sequence[Weighed], untold: frozenset[str]) -> Iterator[Reason]:
     """What the rules did, a sentence a reason."""
     seen: dict[Ruling, list[Candidate]] = {}
     claims: dict[Ruling, dict[str, None]] = {}
     for each in weighed:
         for rule, ruling in each.rulings:
-            if rule.name not in untold:
-                seen.setdefault(ruling, []).append(each.candidate)
-                claims.setdefault(ruling, {}).update(dict.fromkeys(rule.claims))
+            if rule.name not in untold and (ruling.excludes or ruling.logits):
+                told = replace(ruling, reason=ruling.shared or ruling.reason)
+                seen.setdefault(told, []).append(each.candidate)
+                claims.setdefault(told, {}).update(dict.fromkeys(rule.claims))
     for ruling, hit in seen.items():
         what = "rules out" if ruling.excludes else f"{ruling.logits:+.1f} logits for"
         text = f"{ruling.reason} ({what} {_hit(hit, len(weighed))})"

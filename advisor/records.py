@@ -53,6 +53,23 @@ class Price(Record):
     """The machine that the prices are for, and their date."""
 
 
+class Takes(Record):
+    """The memory that training or serving an option takes on a card, by a closed form."""
+
+    work: Literal["training", "serving"]
+    way: str
+    """`LoRA in bf16 with checkpointing`: the cheapest usual one, one row or request at a time."""
+    tokens: int
+    """Of the row, or of the request with its answer."""
+    card: str
+    card_bytes: int
+    """All of the card's memory."""
+    expected_bytes: int
+    safe_bytes: int
+    """With which it may be expected to run; see `advisor fit`."""
+    verdict: Literal["fits", "tight", "does-not-fit"]
+
+
 class Candidate(Record):
     """A method on a rung: what one could choose, by what is believed of it."""
 
@@ -92,6 +109,8 @@ class Option(Candidate):
     """On the machine that measured, of its first run."""
     figures: dict[str, Estimate] = Field(default_factory=dict)
     """Further figures of its first run: `recall@3`, `pass@8`."""
+    memory: tuple[Takes, ...] = ()
+    """On the card that the spec names, else on the one that measured; none without a CUDA card."""
 
 
 class Diagnosis(Record):

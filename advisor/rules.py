@@ -1,8 +1,8 @@
 """What is ruled out or shifted before any probe: one function a rule, each with its claims.
 
 A rule looks at the question and one option and returns what it does to it, or None. It may exclude
-the option or shift the logit of its quality by a stated strength, nothing else; what a claim graded
-`ungrounded` says alone moves nothing (a test holds every rule to that).
+the option, shift the logit of its quality by a stated strength, or warn, nothing else; what a claim
+graded `ungrounded` says alone moves nothing (a test holds every rule to that).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.nature import Nature, request_tokens
+from advisor.nature import STEP_TOKENS, Nature, request_tokens
 from advisor.needs import STALE, forbidden_by_licence, trained_in
+from advisor.room import RANK, Use, does_not_fit, space_on, takes
 from knowledge.memory import (
     full_training_peak_bytes,
     inference_peak_bytes,
@@ -47,11 +48,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Ruling:
-    """What a rule does to an option: excludes it, or shifts the logit of its quality."""
+    """What a rule does to an option: excludes it, shifts the logit of its quality, or warns."""
 
     reason: str
     logits: float = 0.0
     excludes: bool = False
+    shared: str = ""
+    """The reason without the option's own figures, where it has any: told of several at once."""
 
 
 @dataclass(frozen=True)
@@ -159,38 +162,66 @@ def licence(asked: Asked) -> Ruling | None:
 
 
 def fits_the_machine(asked: Asked) -> Ruling | None:
-    """Weights and one request, or one row in training, must fit the machine (closed form)."""
-    bytes_per_param = 0.6 if asked.spec.hardware.quantization == "nf4" else 2.0
-    nature = asked.nature
-    if asked.method == "full":
-        return None  # weights_trained_whole looks at it
-    needed = inference_peak_bytes(
-        asked.card, tokens=request_tokens(asked.method, nature), bytes_per_param=bytes_per_param
-    )
-    if asked.method in TRAINED:
-        needed = training_peak_bytes(
-            asked.card,
-            rank=16,
-            tokens=request_tokens(asked.method, nature),
-            answer_tokens=nature.tokens_out,
-            bytes_per_param=bytes_per_param,
-        )
-    return _too_large(needed, asked.machine)
+    """One request, or one row in training with checkpointing, must fit the machine.
+
+    By the closed form of `advisor fit`: weights in bf16 or, where the spec says so, in 4 bits,
+    adapters of rank 16, the length of the method's requests. What fits only tightly is told.
+    """
+    return None if asked.method == "full" else _room(asked)
 
 
 def weights_trained_whole(asked: Asked) -> Ruling | None:
-    """Training all weights takes their gradients and the optimiser's states as well."""
-    if asked.method != "full":
+    """Training all weights takes their gradients and the optimiser's states as well.
+
+    In bf16 with checkpointing and one row a step, by the closed form of `advisor fit`.
+    """
+    return _room(asked) if asked.method == "full" else None
+
+
+def _room(asked: Asked) -> Ruling | None:
+    space = space_on(asked.machine)
+    written = asked.nature.tokens_out + STEP_TOKENS * (asked.method in ("steps", "vote"))
+    use = Use(
+        method=asked.method,
+        tokens_in=request_tokens(asked.method, asked.nature) - written,
+        tokens_out=written,
+        four_bit=asked.spec.hardware.quantization == "nf4",
+    )
+    found = list(takes(asked.card, use, space)) if space else []
+    if not space or not found:
+        return _roughly(use, asked.card, asked.machine)
+    most = max(found, key=lambda each: each.safe_bytes)
+    if most.verdict == "fits":
         return None
-    tokens = request_tokens("full", asked.nature)
-    return _too_large(full_training_peak_bytes(asked.card, tokens=tokens), asked.machine)
+    if most.verdict == "tight":
+        return Ruling(does_not_fit(most))
+    return Ruling(does_not_fit(most), excludes=True, shared=_shared(asked.machine))
 
 
-def _too_large(needed: int, machine: Machine) -> Ruling | None:
+def _roughly(use: Use, card: ModelCard, machine: Machine) -> Ruling | None:
+    """By the rough form of the probes' own trainer, where the other one has nothing to say."""
+    tokens, per_param = use.tokens_in + use.tokens_out, 0.6 if use.four_bit else 2.0
+    if use.method == "full":
+        needed = full_training_peak_bytes(card, tokens=tokens)
+    elif use.method in TRAINED:
+        needed = training_peak_bytes(
+            card,
+            rank=RANK,
+            tokens=tokens,
+            answer_tokens=use.tokens_out,
+            bytes_per_param=per_param,
+        )
+    else:
+        needed = inference_peak_bytes(card, tokens=tokens, bytes_per_param=per_param)
     if needed <= machine.total_bytes:
         return None
-    memory = f"{machine.memory_bytes / 1e9:.0f} GB"
-    return Ruling(f"needs more than the {memory} of {machine.name}", excludes=True)
+    size, about = f"{machine.total_bytes / 1e9:.1f} GB", f"{needed / 1e9:.1f} GB"
+    reason = f"does not fit {machine.name} ({size}): {about} are needed by a rough form"
+    return Ruling(reason, excludes=True, shared=_shared(machine))
+
+
+def _shared(machine: Machine) -> str:
+    return f"needs more than the {machine.total_bytes / 1e9:.1f} GB of {machine.name}"
 
 
 def fits_the_context(asked: Asked) -> Ruling | None:

@@ -15,7 +15,6 @@ from probes.records import Estimate, Passage
 from probes.retrieval import Library, Retriever, words
 from probes.self_queries import extracted_query, inverse_frequencies, sentences
 from probes.sinks import one_line
-from probes.stats import estimate_mean
 
 DEPTHS = (1, 5, 10)
 TOO_SHORT_WORDS = 10
@@ -142,6 +141,8 @@ def _sample(passages: Sequence[Passage]) -> list[int]:
 
 
 def _self_recall(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, Estimate]:
+    from probes.stats import estimate_mean  # numpy, which the records above do without
+
     return {
         str(depth): estimate_mean(
             [float(name in names[:depth]) for name, names in zip(asked, found, strict=True)]

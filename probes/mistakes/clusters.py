@@ -15,7 +15,6 @@ from probes.mistakes.texts import short
 from probes.readings import Labels, strict_number
 from probes.record import Record
 from probes.records import Estimate, Example, Passage, Prediction, Score
-from probes.stats import estimate_mean
 
 MAX_IDS = 20
 """How many items a finding names."""
@@ -89,6 +88,8 @@ def clusters(
 
 
 def _cluster(kind: Kind, kinds: Sequence[Kind], answered: Sequence[_Answered]) -> Cluster:
+    from probes.stats import estimate_mean  # numpy, which the records above do without
+
     members = [each for each, its in zip(answered, kinds, strict=True) if its == kind]
     groups = [group_of(each.example) for each in answered]
     return Cluster(

@@ -9,7 +9,6 @@ from probes.mistakes.clusters import MAX_IDS, group_of, guess_labels
 from probes.mistakes.texts import words
 from probes.record import Record
 from probes.records import Example, Score
-from probes.stats import holm
 
 _MIN_WRONG, _MIN_WITH, _MAX_SHARE, _ALPHA = 10, 5, 0.6, 0.05
 _MAX_WORD_CHARS = 40  # longer ones are ids and hashes, no topics
@@ -45,6 +44,8 @@ def topics(
     one is kept. These choices do not look at the errors, so Holm's adjustment stands. Items that
     share a group are counted singly, which makes p too small where errors come by group.
     """
+    from probes.stats import holm  # numpy, which the records above do without
+
     by_id = {example.item.id: example for example in examples}
     if any(score.item_id not in by_id for score in scores):
         raise ValueError("a score of an unknown item")
