@@ -7,9 +7,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from advisor.chosen import chosen_runs, diagnosed
-from advisor.needs import barred, too_dear
+from advisor.needs import barred, too_dear, too_large
 from advisor.prices import price, system_price, total_usd
 from advisor.records import CurvePoint, Diagnosis, Option, Price
+from advisor.room import Space, taken_by
 from knowledge.records import Machine, ModelCard
 from probes.documents import Documents
 from probes.methods import DIAGNOSTIC, METHODS
@@ -34,6 +35,7 @@ def options(
     examples: Mapping[str, Example],
     cards: Mapping[str, ModelCard],
     machine: Machine,
+    space: Space | None = None,
 ) -> list[Option]:
     """Every method on every rung in its best setting, cheapest first.
 
@@ -41,22 +43,38 @@ def options(
         measurements: everything measured on the dev split; test measurements are ignored.
         examples: dev examples by item id, for groups.
         cards: architecture of each rung by name.
-        machine: where it would be trained and served.
+        machine: what prices are for.
+        space: the CUDA card whose memory must hold training and serving; None where it is not
+            looked at.
     """
     dev = [found for found in measurements if found.cell.split == "dev"]
-    found = [
-        _option(runs, n_tried, spec, examples, price(runs, cards[rung], spec, machine), cards[rung])
-        for rung in cards
-        for method in METHODS
-        if method not in DIAGNOSTIC
-        for runs, n_tried in [chosen_runs(dev, rung, method)]
-        if runs
-    ]
+    found = []
+    for rung, card in cards.items():
+        for method in METHODS:
+            runs, n_tried = chosen_runs(dev, rung, method)
+            if runs and method not in DIAGNOSTIC:
+                paid = price(runs, card, spec, machine)
+                option = _option(runs, n_tried, spec, examples, paid, card)
+                found.append(_placed(option, runs, card, spec, space))
     for system in spec.systems:
         runs, _ = chosen_runs(dev, system.name, "existing")
         if runs:
             found.append(_option(runs, 1, spec, examples, system_price(system, spec), None))
     return sorted(found, key=lambda option: (total_usd(option.price), option.n_params))
+
+
+def _placed(
+    option: Option,
+    runs: Sequence[Measurement],
+    card: ModelCard,
+    spec: TaskSpec,
+    space: Space | None,
+) -> Option:
+    """The option with what it takes on the card, ruled out where it does not fit."""
+    memory = taken_by(runs, card, spec, space) if space else ()
+    return option.model_copy(
+        update={"memory": memory, "barred": (*option.barred, *too_large(memory))}
+    )
 
 
 def diagnoses(

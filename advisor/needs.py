@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.records import Price
+from collections.abc import Sequence
+
+from advisor.records import Price, Takes
+from advisor.room import does_not_fit
 from knowledge.records import ModelCard
 from probes.records import Latency, Measurement
 from probes.task import TRAINED, TaskSpec
@@ -34,6 +37,11 @@ def too_dear(price: Price, spec: TaskSpec) -> list[str]:
         elif month > budget.serving_usd_per_month:
             reasons.append(f"serving costs {month:.2g} USD a month, {allowed}")
     return reasons
+
+
+def too_large(memory: Sequence[Takes]) -> list[str]:
+    """Why an option does not fit its card, in words; nothing where it fits, even if tightly."""
+    return [does_not_fit(each) for each in memory if each.verdict == "does-not-fit"][:1]
 
 
 def barred(run: Measurement, card: ModelCard | None, spec: TaskSpec) -> list[str]:

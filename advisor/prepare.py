@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from advisor.room import Space, space_for
 from advisor.task import Task
 from knowledge.errors import UserError
 from probes.cards import card_of
+from probes.free_memory import Free, free_on, with_room
 from probes.ladder import fingerprint, resolve_ladder
 from probes.machine import Machine, package_versions, this_machine
 from probes.plan import Plan, Rung, make_plan
@@ -36,10 +38,18 @@ class Prepared:
     plan: Plan
     systems: tuple[Measurement, ...] = ()
     """What the user's own systems answered of the dev and test items that rungs answer."""
+    free: Free = field(default_factory=Free)
+    """When this was prepared."""
+
+    @property
+    def space(self) -> Space | None:
+        """The CUDA card that an option is to run on: the spec's, else the one here."""
+        gpu = self.machine.gpu if self.device == "cuda" else None
+        return space_for(self.task.spec, gpu, self.machine.gpu_bytes)
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that training may use; 0 on a GPU, whose memory is not read by this version."""
+        """Memory that training all weights may use; 0 on a GPU, where they are not in fp32."""
         return self.machine.memory_bytes if self.device == "cpu" else 0
 
     @property
@@ -114,7 +124,7 @@ def prepare(task: Task) -> Prepared:
             place="systems",
             hint="give the system another name",
         )
-    plan = _plan(task, rungs, machine, device)
+    plan, free = _plan(task, rungs, machine, device), free_on(device)
     return Prepared(
         task=task,
         machine=machine,
@@ -122,7 +132,8 @@ def prepare(task: Task) -> Prepared:
         rungs=tuple(rungs[: plan.n_rungs]),
         weights={rung.ref.name: fingerprint(rung.ref) for rung in rungs[: plan.n_rungs]},
         rehearsal=any(rung.ref.source == "pocket" for rung in rungs),
-        plan=plan,
+        plan=with_room(plan, rungs[: plan.n_rungs], free, device),
+        free=free,
         systems=_systems(task, plan),
     )
 
@@ -184,8 +195,8 @@ def _plan(task: Task, rungs: list[Rung], machine: Machine, device: str) -> Plan:
 
 
 def _check_memory(plan: Plan, machine: Machine, device: str) -> None:
-    """Refuse what cannot fit this machine's memory; a GPU's memory is not read by this version."""
-    needed = plan.workers * max(cell.memory_bytes for cell in plan.cells)
+    """Refuse what can never fit this machine's main memory; see `with_room` for what is free."""
+    needed = plan.workers * max(cell.alone_bytes for cell in plan.cells)
     if device == "cpu" and needed > machine.memory_bytes:
         raise UserError(
             "E-HARDWARE-MEMORY",

@@ -13,6 +13,7 @@ from functools import cache
 
 from advisor.fit import Memory, memory_of, verdict_of
 from advisor.records import Takes
+from knowledge.machine_names import machine_named
 from knowledge.records import Machine, ModelCard
 from probes.footprint.settings import Architecture, Setting
 from probes.records import Measurement
@@ -71,6 +72,22 @@ def space_on(machine: Machine) -> Space | None:
     return Space(machine.name, machine.total_bytes) if machine.kind == "cuda" else None
 
 
+def space_for(spec: TaskSpec, gpu: str | None, gpu_bytes: int | None) -> Space | None:
+    """The card that the spec names, else the CUDA card that measures; None where there is none.
+
+    Args:
+        spec: the question.
+        gpu: the card that measures, as its driver names it; None on a CPU.
+        gpu_bytes: all of its memory; None where that could not be read.
+
+    Raises:
+        UserError: E-HARDWARE-UNKNOWN or E-HARDWARE-AMBIGUOUS, with the names that exist.
+    """
+    if spec.hardware.gpu is not None:
+        return space_on(machine_named(spec.hardware.gpu))
+    return Space(gpu, gpu_bytes) if gpu and gpu_bytes else None
+
+
 @cache
 def needed(card: ModelCard, setting: Setting) -> Memory | None:
     """The memory of a setting by the closed form; None where none was fitted to such ones."""
@@ -120,6 +137,17 @@ def taken_by(
         rank=int(params.get("rank", RANK)),
     )
     return tuple(takes(card, use, space))
+
+
+def taken_text(memory: Sequence[Takes]) -> str:
+    """`l4 (24.2 GB): LoRA in bf16 with checkpointing needs 5.3 GB: FITS; serving in bf16 ...`."""
+    each = [f"{one.way} needs {one.safe_bytes / 1e9:.1f} GB: {_said(one)}" for one in memory]
+    return f"{memory[0].card} ({memory[0].card_bytes / 1e9:.1f} GB): {'; '.join(each)}"
+
+
+def _said(each: Takes) -> str:
+    """The verdict as `advisor fit` says it."""
+    return each.verdict.replace("-", " ").upper()
 
 
 def does_not_fit(each: Takes) -> str:

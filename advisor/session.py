@@ -10,6 +10,7 @@ from pathlib import Path
 from advisor import belief, decide
 from advisor.chosen import chosen_runs
 from advisor.once import keep_audit, keep_health
+from advisor.plan_summary import plan_summary
 from advisor.prepare import Prepared, now
 from advisor.records import Option
 from advisor.report.build import build_report
@@ -19,14 +20,14 @@ from probes.driver import Driver, Limits, Rules
 from probes.events import finished
 from probes.executors.local import Limits as WorkerLimits
 from probes.executors.local import LocalExecutor
+from probes.free_memory import no_room, together_within
 from probes.methods import Proposals, Situation
 from probes.models.hub import snapshot
 from probes.plan import rung_proposals, situations
 from probes.records import Cell, Event, Json, Measurement
-from probes.stats import minimum_detectable_difference
 from probes.store import RunStore
 from probes.task import TRAINED
-from probes.work import group_size, planned
+from probes.work import PlannedCell, group_size, planned
 
 SLOWER = 20.0
 """A cell may take so many times its predicted time, and PATIENCE_S beside, before it is ended."""
@@ -178,54 +179,29 @@ def _rules(prepared: Prepared, by_rung: Mapping[str, Situation]) -> Rules:
     return Rules(
         key=prepared.key,
         limits=lambda cell: _limits(prepared, by_rung[cell.rung], cell),
-        group_size=lambda cell: group_size(cell, by_rung[cell.rung], prepared.device),
+        group_size=lambda cell: _together(prepared, by_rung[cell.rung], cell),
+        refused=lambda cell: _refused(prepared, by_rung[cell.rung], cell),
     )
 
 
-def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:
+def _row(prepared: Prepared, situation: Situation, cell: Cell) -> PlannedCell:
     rung = next(rung for rung in prepared.rungs if rung.ref.name == cell.rung)
-    plan = prepared.plan
-    predicted = planned(cell, situation, rung.card, prepared.device, plan.threads).seconds
+    return planned(cell, situation, rung.card, prepared.device, prepared.plan.threads)
+
+
+def _together(prepared: Prepared, situation: Situation, cell: Cell) -> int:
+    size, row = group_size(cell, situation, prepared.device), _row(prepared, situation, cell)
+    return together_within(row, size, prepared.free, prepared.plan.workers)
+
+
+def _refused(prepared: Prepared, situation: Situation, cell: Cell) -> str:
+    why = no_room(_row(prepared, situation, cell), prepared.free, prepared.plan.workers)
+    return f"{why}; --retry-failed tries it again" if why else ""
+
+
+def _limits(prepared: Prepared, situation: Situation, cell: Cell) -> Limits:
+    predicted = _row(prepared, situation, cell).seconds
     return Limits(time_s=SLOWER * predicted + PATIENCE_S, no_progress_s=NO_PROGRESS_S)
-
-
-def plan_summary(prepared: Prepared) -> Json:
-    """The plan as the events and `advisor plan` tell it: cells, tokens, seconds, memory a rung."""
-    plan, splits = prepared.plan, prepared.task.splits
-    n_dev = min(len(splits.dev), plan.battery.max_dev)
-    n_test = min(len(splits.test), plan.battery.max_test)
-    rungs = []
-    for rung in prepared.rungs:
-        mine = [row for row in plan.cells if row.cell.rung == rung.ref.name]
-        rungs.append(
-            {
-                "rung": rung.ref.name,
-                "n_params": rung.card.n_params,
-                "licence": rung.card.licence,
-                "cells": len(mine),
-                "tokens": sum(row.tokens for row in mine),
-                "seconds": round(sum(row.seconds for row in mine), 1),
-                "memory_bytes": max(row.memory_bytes for row in mine),
-            }
-        )
-    return {
-        "battery": plan.battery.model_dump(mode="json"),
-        "notes": list(plan.notes),
-        "cells": len(plan.cells),
-        "n_dev": n_dev,
-        "n_test": n_test,
-        "detectable_difference_dev": round(minimum_detectable_difference(n_dev), 4),
-        "seconds": plan.seconds,
-        "budget_seconds": plan.budget_seconds,
-        "workers": plan.workers,
-        "threads": plan.threads,
-        "rungs": rungs,
-        "seconds_by_cell": [
-            [row.cell.rung, row.cell.method, row.cell.role, row.seconds] for row in plan.cells
-        ],
-        "usd": 0.0,
-        "price_note": "probes run on this machine; no money is spent",
-    }
 
 
 # ---------------------------------------------------------------- the test split
@@ -235,7 +211,9 @@ def _open_test(prepared: Prepared, store: RunStore, driver: Driver) -> Iterator[
     """Declare the finalists from dev alone, log the opening, then answer the test items."""
     inputs = Inputs.of(store)
     dev = dev_measurements(inputs.measurements)
-    options = belief.options(dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine)
+    options = belief.options(
+        dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine, inputs.space
+    )
     if not options:
         return
     declared = store.frozen("finalists")

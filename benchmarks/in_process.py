@@ -76,7 +76,12 @@ def run(prepared: Prepared, models: dict[str, HfModel], *, stacked: bool = True)
         inputs = Inputs.of(store)
         dev = dev_measurements(inputs.measurements)
         options = belief.options(
-            dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine
+            dev,
+            inputs.spec,
+            inputs.examples,
+            inputs.cards,
+            inputs.priced_machine,
+            inputs.space,
         )
         verdict, chosen = choice.choose(options, inputs.spec)
         finals = final_cells(decide.finalists(options, inputs.spec), dev, prepared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import compress, zip_longest
 from pathlib import Path
 
 from knowledge.errors import UserError
@@ -42,6 +42,8 @@ class Rules:
     limits: Callable[[Cell], Limits]
     group_size: Callable[[Cell], int] = lambda cell: 1
     """How many adapters like the cell's are trained together."""
+    refused: Callable[[Cell], str] = lambda cell: ""
+    """Why a cell is not to be tried now; empty where it is."""
 
 
 @dataclass
@@ -122,7 +124,12 @@ class Driver:
                 track.done = True
                 return
             track.keys = [self._rules.key(cell) for cell in track.cells]
-            track.groups = grouped(track.cells, track.keys, self._rules.group_size)
+            tried = [not self._rules.refused(cell) for cell in track.cells]
+            track.groups = grouped(
+                list(compress(track.cells, tried)),
+                list(compress(track.keys, tried)),
+                self._rules.group_size,
+            )
             for cell, key in zip(track.cells, track.keys, strict=True):
                 self._cells[key] = cell
                 yield from self._want(track, cell, key)
@@ -140,6 +147,10 @@ class Driver:
             return
         if self._store.attempts(key) >= MAX_ATTEMPTS:
             yield self._failed(track, cell, key, f"given up after {MAX_ATTEMPTS} attempts")
+            return
+        refused = self._rules.refused(cell)
+        if refused:
+            yield self._failed(track, cell, key, refused)
             return
         track.to_do.append(key)
 

@@ -33,6 +33,8 @@ class Machine(Record):
     memory_bytes: int
     """The machine's, or what its control group allows this process."""
     gpu: str | None = None
+    gpu_bytes: int | None = None
+    """All of its memory, as the driver counts it; None where that could not be read."""
     hub: bool = False
     """True where the Hugging Face Hub answers or is mirrored by an environment variable."""
 
@@ -50,6 +52,7 @@ def this_machine() -> Machine:
         cores=read_cpu(sources, failures).usable_cores,
         memory_bytes=ram.usable_bytes or 0,
         gpu=gpus[0].name if device == "cuda" else None,
+        gpu_bytes=gpus[0].total_bytes if device == "cuda" else None,
         hub=_hub_reachable(),
     )
 

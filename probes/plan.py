@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from knowledge.errors import UserError
 from knowledge.load import speeds
 from knowledge.memory import full_training_peak_bytes
@@ -38,6 +40,9 @@ class Plan(Record):
     budget_seconds: float
     n_rungs: int
     """How many rungs, from the smallest."""
+    lengths: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """By rung the tokens of a long prompt without examples or passages, and of a long answer; none
+    in plans from before they were kept."""
     notes: tuple[str, ...] = ()
 
 
@@ -80,13 +85,12 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
     spec, splits = question.spec, question.splits
     threads, workers = threads_and_workers(rungs, machine.cores, spec.hardware.threads, device)
     budget = spec.budget.probe_minutes * 60
-    memory_bytes = machine.memory_bytes if device == "cpu" else 0  # a GPU's is not read
+    memory_bytes = machine.memory_bytes if device == "cpu" else 0  # fp32 is for CPUs
     for battery in BATTERIES:
+        at_rungs = situations(question, rungs, battery, memory_bytes)
         cells = [
             planned(cell, situation, rung.card, device, threads)
-            for rung, situation in zip(
-                rungs, situations(question, rungs, battery, memory_bytes), strict=True
-            )
+            for rung, situation in zip(rungs, at_rungs, strict=True)
             for cell in [*imagined_cells(situation), *imagined_finals(situation, splits)]
         ]
         if all(row.cell.role == "final" for row in cells):
@@ -96,7 +100,7 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
                 place="methods",
                 hint="`rag` and `lora_rag` need data.documents, `vote` a prompt beside it",
             )
-        seconds = _wall_seconds(cells, rungs, workers, device)
+        seconds = wall_seconds(cells, rungs, workers, device)
         if seconds <= budget:
             return Plan(
                 battery=battery,
@@ -106,6 +110,7 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
                 threads=threads,
                 budget_seconds=budget,
                 n_rungs=len(rungs),
+                lengths={at.rung: (at.tokens_per_input, at.tokens_per_output) for at in at_rungs},
             )
     raise UserError(
         "E-BUDGET-MINUTES",
@@ -116,7 +121,7 @@ def make_plan(question: Question, rungs: Sequence[Rung], machine: Machine, devic
     )
 
 
-def _wall_seconds(
+def wall_seconds(
     cells: Sequence[PlannedCell], rungs: Sequence[Rung], workers: int, device: str
 ) -> float:
     """Longest-first packing of the rungs' own times onto the workers (Graham's LPT rule, 1969)."""

@@ -46,6 +46,9 @@ class PlannedCell(Record):
     seconds: float
     tokens: int
     memory_bytes: int
+    """With all that it is trained together with."""
+    alone_bytes: int = 0
+    """Trained without company; 0 in plans from before it was kept."""
 
 
 def speed_key(device: str) -> str:
@@ -64,7 +67,7 @@ def planned(
     width += passages_in(cell, situation) * situation.tokens_per_passage
     bytes_per_param = 0.6 if situation.quantization == "nf4" else 4.0 if device == "cpu" else 2.0
     if work.all_weights:
-        memory = full_training_peak_bytes(card, tokens=MICRO_TOKENS)
+        memory = alone = full_training_peak_bytes(card, tokens=MICRO_TOKENS)
     elif work.train_tokens:
         alone = training_peak_bytes(
             card,
@@ -76,7 +79,7 @@ def planned(
         weights = weights_bytes(card, bytes_per_param)  # once, whatever the company
         memory = weights + group_size(cell, situation, device) * (alone - weights)
     else:
-        memory = inference_peak_bytes(
+        memory = alone = inference_peak_bytes(
             card, tokens=max(width, SHARED_COST * BATCH_TOKENS), bytes_per_param=bytes_per_param
         )
     return PlannedCell(
@@ -84,6 +87,7 @@ def planned(
         seconds=round(cell_seconds(work, card.n_params, speed, threads), 2),
         tokens=tokens,
         memory_bytes=memory,
+        alone_bytes=alone,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -11,8 +12,9 @@ import click
 
 from advisor.decide import percent
 from advisor.pace import Pace, cell_label
-from advisor.records import DataSummary, Report
+from advisor.records import DataSummary, Report, Takes
 from advisor.report.audit_text import points, to_act_on
+from advisor.room import taken_text
 from probes.audit.records import Audit
 from probes.records import Estimate, Event, Json
 from probes.sinks import terminal
@@ -205,7 +207,25 @@ def plan_text(plan: Json) -> str:
             f"  {row['rung']:28} {row['n_params']:>12,} {row['cells']:>6} {row['tokens']:>12,}"
             f" {row['seconds'] / 60:>8.1f} {row['memory_bytes'] / 1e9:>6.2f} GB"
         )
+    lines += _on_card(plan["rungs"])
     return terminal("\n".join(lines))
+
+
+def _on_card(rungs: Sequence[Json]) -> Iterator[str]:
+    """What tuning and serving take on the card: the most where all fits, else who does not fit."""
+    found = [
+        (row["rung"], Takes.model_validate(taken, strict=False))
+        for row in rungs
+        for taken in row.get("on_card", [])
+    ]
+    most: dict[str, Takes] = {}
+    for _, each in found:
+        most[each.way] = max(each, most.get(each.way, each), key=lambda taken: taken.safe_bytes)
+    short = [(rung, each) for rung, each in found if each.verdict != "fits"]
+    for rung, each in short:
+        yield f"  {rung} on {taken_text([each])}"
+    if found and not short:
+        yield f"  the largest rung on {taken_text(list(most.values()))}"
 
 
 def verdict_text(folder: Path) -> str:
@@ -222,7 +242,13 @@ def verdict_text(folder: Path) -> str:
             f" {mark} {option.name:28} dev {percent(option.quality)};"
             f" P(meets) {option.p_meets:.2f}{tested}"
         )
-    lines += ["", f"why not cheaper: {advice.why_not_cheaper}"]
+    lines.append("")
+    lines += [
+        f"memory:          {taken_text(option.memory)}"
+        for option in report.options
+        if option.name == advice.option and option.memory
+    ]
+    lines.append(f"why not cheaper: {advice.why_not_cheaper}")
     lines += [f"why not bigger:  {advice.why_not_bigger}"]
     lines += [f"finding:         {finding.kind}: {finding.text}" for finding in report.findings]
     lines += [f"would change it: {flip}" for flip in advice.what_would_change_it]

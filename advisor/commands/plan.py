@@ -20,8 +20,8 @@ def plan(
 ) -> None:
     """Show what `probe` would run: cells, tokens, minutes, memory. Nothing is run or written."""
     from advisor.commands.narrate import data_text, plan_text
+    from advisor.plan_summary import plan_summary
     from advisor.prepare import prepare
-    from advisor.session import plan_summary
     from advisor.task import Flags, read_task
 
     read = read_task(task, Flags(**flags))

@@ -29,7 +29,9 @@ from probes.task import TaskSpec
 
 
 def _options(inputs: Inputs, dev: Sequence[Measurement]) -> list[Option]:
-    found = belief.options(dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine)
+    found = belief.options(
+        dev, inputs.spec, inputs.examples, inputs.cards, inputs.priced_machine, inputs.space
+    )
     if not found:
         causes = [measured.cause for measured in inputs.measurements if measured.cause]
         raise UserError(

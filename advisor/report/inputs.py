@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from advisor.prices import reference_machine
+from advisor.room import Space, space_for
 from knowledge.records import Machine, ModelCard
 from probes.audit.records import Audit
 from probes.documents import Documents
@@ -70,6 +71,13 @@ class Inputs:
             health=_kept(store, HEALTH, RetrievalHealth),
             audit=_kept(store, AUDIT, Audit),
         )
+
+    @property
+    def space(self) -> Space | None:
+        """The CUDA card that an option is to run on: the spec's, else the one that measured."""
+        machine, gpu = self.origin["machine"], self.origin["engine"].get("device")
+        on_it = gpu is not None and gpu == machine.get("gpu")
+        return space_for(self.spec, gpu if on_it else None, machine.get("gpu_bytes"))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from advisor.records import CurvePoint, Option, Report
 from advisor.report.audit_text import audit_markdown
 from advisor.report.ledger import ledger_table
-from advisor.report.sections import arms, documents, interval, speed, wrong_answers
+from advisor.report.sections import arms, documents, interval, memory, speed, wrong_answers
 from probes.sinks import markdown
 
 
@@ -31,6 +31,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"- **Confidence:** P(target met) = {advice.confidence:.2f} on dev{_test_note(report)}"
     yield f"- **Why not cheaper:** {markdown(advice.why_not_cheaper)}"
     yield f"- **Why not bigger:** {markdown(advice.why_not_bigger)}"
+    if chosen := [option for option in report.options if option.name == advice.option]:
+        yield from memory(chosen[0])
     if advice.ceilings:
         yield f"- **What binds:** {', '.join(advice.ceilings)}"
     if advice.runners_up:

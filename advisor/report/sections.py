@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from advisor.records import Option, Report
+from advisor.room import taken_text
 from probes.records import Estimate
 from probes.retrieval_text import health_text
 from probes.sinks import markdown
@@ -15,6 +16,12 @@ def interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return "–"
     return f"{100 * estimate.value:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def memory(option: Option) -> Iterator[str]:
+    """What training and serving the option take on the card, where there is one."""
+    if option.memory:
+        yield f"- **Memory:** {markdown(taken_text(option.memory))}"
 
 
 def arms(report: Report) -> Iterator[str]:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from advisor import room
+from advisor import belief, room
 from advisor.fit import memory_of, verdict_of
 from advisor.nature import nature_of
-from advisor.room import Space, Use, does_not_fit, needed, space_on, takes
+from advisor.records import Option
+from advisor.report import sections
+from advisor.room import (
+    Space,
+    Use,
+    does_not_fit,
+    needed,
+    space_for,
+    space_on,
+    taken_by,
+    taken_text,
+    takes,
+)
 from advisor.rules import RULES, Asked, Ruling
 from knowledge.load import machines, model_cards
 from knowledge.records import Machine
 from probes.footprint.settings import Architecture, Setting
+from probes.records import Measurement
 from probes.task import TaskSpec
 
+Make = Callable[..., Measurement]
 L4 = Space("l4", machines()["l4"].total_bytes)
 CARDS = model_cards()
 
@@ -119,6 +135,75 @@ def test_a_setting_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
         takes(CARDS["Qwen2.5-1.5B-Instruct"], use, L4)
     )
     assert len(asked) == 2
+
+
+def measured_on(make: Make, **cell: object) -> Measurement:
+    fields = {"rung": "Qwen2.5-7B-Instruct", "method": "lora", "role": "repeat", "n_train": 100}
+    params = {"rank": 64, "decoding": "generate"}
+    return make([1.0, 0.0, 1.0, 1.0] * 5, **{**fields, "params": params, **cell})
+
+
+def test_a_measured_option_takes_what_its_longest_request_and_its_rank_take(
+    measurement: Make,
+) -> None:
+    run, card = measured_on(measurement), CARDS["Qwen2.5-7B-Instruct"]
+    training, serving = taken_by([run], card, spec_of(), L4)
+    asked = Setting(method="lora", seq_len=12, rank=64, checkpointing=True)
+    memory = memory_of(Architecture.of_card(card), asked)
+    assert memory is not None
+    assert training.safe_bytes == memory.safe_bytes
+    assert serving.tokens == 12
+    longer = run.predictions[0].model_copy(update={"input_tokens": 4000})
+    long = run.model_copy(update={"predictions": (*run.predictions[1:], longer)})
+    assert taken_by([long], card, spec_of(), L4)[0].safe_bytes > training.safe_bytes
+    nothing = run.model_copy(update={"predictions": ()})
+    assert taken_by([nothing], card, spec_of(), L4) == ()
+
+
+def test_samples_are_written_one_after_the_other(measurement: Make) -> None:
+    params = {"samples": 2, "decoding": "generate"}
+    run = measured_on(measurement, method="vote", role="search", params=params)
+    (serving,) = taken_by([run], CARDS["Qwen2.5-7B-Instruct"], spec_of(), L4)
+    assert serving.tokens == 10 + 1
+
+
+def test_what_does_not_fit_its_card_is_barred_after_probes(measurement: Make) -> None:
+    run = measured_on(measurement)
+    cards = {"Qwen2.5-7B-Instruct": CARDS["Qwen2.5-7B-Instruct"]}
+
+    def option(space: Space | None, **hardware: object) -> Option:
+        measured, machine = [run], machines()["l4"]
+        return belief.options(measured, spec_of(**hardware), {}, cards, machine, space)[0]
+
+    small = Space("rtx-3060", machines()["rtx-3060"].total_bytes)
+    barred = option(small)
+    assert barred.barred == (does_not_fit(barred.memory[0]),)
+    assert barred.barred[0].startswith("does not fit rtx-3060 (12.9 GB): LoRA in bf16")
+    assert {each.verdict for each in barred.memory} == {"does-not-fit"}
+    assert option(small, quantization="nf4").barred == ()
+    assert option(L4).barred == ()
+    assert option(None).memory == option(None).barred == ()
+    text = taken_text(option(L4).memory)
+    assert text.startswith("l4 (24.2 GB): LoRA in bf16 with checkpointing needs ")
+    assert text.endswith("GB: FITS")
+    assert list(sections.memory(option(L4))) == [f"- **Memory:** {text}"]
+    assert list(sections.memory(option(None))) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "gpu", "gpu_bytes", "space"),
+    [
+        ("l4", "NVIDIA H100", 10**11, L4),
+        (None, "NVIDIA H100", 10**11, Space("NVIDIA H100", 10**11)),
+        (None, "NVIDIA H100", None, None),
+        (None, None, None, None),
+        ("apple-m3-max", "NVIDIA H100", 10**11, None),
+    ],
+)
+def test_the_specs_card_comes_before_the_one_here(
+    named: str | None, gpu: str | None, gpu_bytes: int | None, space: Space | None
+) -> None:
+    assert space_for(spec_of(gpu=named), gpu, gpu_bytes) == space
 
 
 def test_what_fits_needs_no_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import pytest
 
@@ -17,6 +18,8 @@ from knowledge.errors import UserError
 from knowledge.load import ladder, ladders, machines, model_cards, speeds, unpinned
 from knowledge.memory import inference_peak_bytes, training_peak_bytes
 from knowledge.records import ModelCard
+from probes.footprint.closed_form import places
+from probes.footprint.settings import Architecture, Setting
 
 CARDS = model_cards()
 
@@ -129,6 +132,22 @@ def test_serving_price_of_a_known_case() -> None:
     machine = machines()["l4"]
     hours = 1e9 * 100 * 2 * 1e9 / (121e12 * 0.25) / 3600
     assert serving_usd_per_month(10**9, 100, 10**9, machine) == pytest.approx(hours * 0.80)
+
+
+@pytest.mark.parametrize(
+    "name", ["SmolLM2-135M-Instruct", "Qwen2.5-0.5B-Instruct", "Qwen2.5-7B-Instruct"]
+)
+@pytest.mark.parametrize(("dtype", "bytes_per_param"), [("bfloat16", 2), ("float32", 4)])
+def test_the_rough_form_is_near_the_fitted_one_where_both_apply(
+    name: str, dtype: Literal["bfloat16", "float32"], bytes_per_param: float
+) -> None:
+    """Without logits: the fitted one has those of all tokens, or of none."""
+    setting = Setting(method="lora", dtype=dtype, seq_len=4096, loss="chunked")
+    fitted = max(places(Architecture.of_card(CARDS[name]), setting).values())
+    rough = training_peak_bytes(
+        CARDS[name], rank=16, tokens=4096, answer_tokens=0, bytes_per_param=bytes_per_param
+    )
+    assert 0.85 < rough / fitted < 1.15
 
 
 def test_memory_grows_with_tokens_and_holds_the_weights() -> None:

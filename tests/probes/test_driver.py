@@ -81,7 +81,9 @@ def run(store: RunStore) -> Run:
     """Drive batches of cells through a script; the events, the executor, what was sent back."""
 
     def drive(
-        *batches: list[Cell], script: dict[str, list[str]] | None = None
+        *batches: list[Cell],
+        script: dict[str, list[str]] | None = None,
+        refused: Callable[[Cell], str] = lambda wanted: "",
     ) -> tuple[list[Event], Obedient, list[list[Measurement]]]:
         executor, sent = Obedient(script or {}), []
 
@@ -92,7 +94,12 @@ def run(store: RunStore) -> Run:
         driver = Driver(
             store,
             executor,  # type: ignore[arg-type]
-            Rules(key_of, lambda wanted: Limits(time_s=1, no_progress_s=1), lambda wanted: 2),
+            Rules(
+                key_of,
+                lambda wanted: Limits(time_s=1, no_progress_s=1),
+                lambda wanted: 2,
+                refused,
+            ),
             engine={"versions": {}},
             at_once=1,
         )
@@ -175,6 +182,20 @@ def test_what_the_user_can_mend_ends_the_run(run: Run, store: RunStore) -> None:
     assert store.measurement(key_of(cell("a"))) is None
 
 
+def test_what_is_refused_is_recorded_and_never_sent(run: Run, store: RunStore) -> None:
+    def refused(wanted: Cell) -> str:
+        return "needs 9 GB, 5 GB are free" if wanted.params["name"] == "b" else ""
+
+    batch = [cell("a"), cell("b"), cell("c")]
+    _, executor, sent = run(batch, refused=refused)
+    assert executor.begun == ["a", "c"]
+    assert [m.status for m in sent[0]] == ["ok", "failed", "ok"]
+    assert sent[0][1].cause == "needs 9 GB, 5 GB are free"
+    store.retire_failed()
+    _, executor, sent = run(batch)
+    assert executor.begun == ["b"]
+
+
 def test_failures_are_measured_again_when_asked(run: Run, store: RunStore) -> None:
     run([cell("a"), cell("b")], script={"a": ["oom-kill"]})
     assert store.retire_failed() == 1
@@ -210,6 +231,12 @@ def test_adapters_of_one_stack_go_to_the_worker_together(run: Run) -> None:
     assert [m.status for m in sent[0]] == ["ok"] * 5
     assert len(list(told(events, "cell-started"))) == 5
     assert len(list(told(events, "cell-finished"))) == 5
+
+
+def test_what_is_refused_keeps_nobody_company(run: Run) -> None:
+    batch = [shared("a"), shared("b"), shared("c")]
+    _, executor, _ = run(batch, refused=lambda wanted: "large" * (wanted.params["name"] == "b"))
+    assert executor.begun == ["a+c"]
 
 
 def test_a_group_that_fails_is_tried_one_by_one(run: Run) -> None:

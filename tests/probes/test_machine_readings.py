@@ -11,6 +11,7 @@ import pytest
 
 from knowledge.machine_names import machine_named
 from knowledge.records import Machine
+from probes.free_memory import Free, free_on
 from probes.hardware.host import read_cpu, read_ram
 from probes.hardware.reading import known_as, read_hardware, with_gpu
 from probes.hardware.records import Cpu, Failure, Ram, Readings
@@ -337,6 +338,13 @@ V1 = {
     "sys/fs/cgroup/memory/memory.stat": "inactive_file 1\ntotal_inactive_file 2000000000\n",
 }
 """As a container sees it: the path is the host's, the mount is its own."""
+
+
+def test_what_is_free_is_the_cards_or_what_the_control_group_leaves(machine: Maker) -> None:
+    found = machine(V2, nvml=FakeNvml(L4))
+    assert free_on("cpu", found) == Free(free_bytes=5 * 10**9, total_bytes=8 * 10**9)
+    assert free_on("cuda", found) == Free(free_bytes=22600 * MIB, total_bytes=23034 * MIB)
+    assert free_on("cuda", machine()) == Free()
 
 
 @pytest.mark.parametrize("files", [V2, V1], ids=["version 2", "version 1"])

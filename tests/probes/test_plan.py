@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from advisor.commands.narrate import plan_text
+from advisor.plan_summary import plan_summary
 from advisor.prepare import Prepared, prepare
+from advisor.room import Space
 from advisor.task import read_task
 from knowledge.errors import UserError
 from knowledge.load import model_cards
 from probes.batteries import BATTERIES
+from probes.free_memory import Free
 from probes.machine import this_machine
 from probes.plan import Rung, imagined_cells, situation_of, situations, threads_and_workers
 from probes.task import ModelRef
@@ -103,10 +107,17 @@ def test_keys_hold_all_that_can_change_a_number(task_folder: SpecMaker) -> None:
     assert other_target.key(cell) == key
 
 
+def has_free(monkeypatch: pytest.MonkeyPatch, free_gb: float, total_gb: float) -> None:
+    """A machine with so much memory left."""
+    free = Free(free_bytes=int(free_gb * 1e9), total_bytes=int(total_gb * 1e9))
+    monkeypatch.setattr("advisor.prepare.free_on", lambda device: free)
+
+
 def on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU machine that reaches the Hub."""
     machine = this_machine().model_copy(update={"hub": True, "device": "cpu", "gpu": None})
     monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
+    has_free(monkeypatch, 64.0, 64.0)
 
 
 def test_auto_takes_as_many_rungs_as_the_budget_pays(
@@ -136,6 +147,65 @@ def test_what_exceeds_the_memory_is_refused(
     monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
     with pytest.raises(UserError, match="E-HARDWARE-MEMORY"):
         prepared(task_folder(ladder="pocket"))
+
+
+def test_what_is_free_leaves_out_cells_and_changes_no_run(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = task_folder(ladder="pocket")
+    has_free(monkeypatch, 64, 64)
+    whole = prepared(spec)
+    assert not any("free" in note for note in whole.plan.notes)
+    sizes = sorted(row.alone_bytes for row in whole.plan.cells)
+    each_gb = sizes[len(sizes) // 2] / 1e9
+    has_free(monkeypatch, each_gb * whole.plan.workers, 64)
+    less = prepared(spec)
+    assert less.run_id == whole.run_id
+    assert less.plan.battery == whole.plan.battery
+    assert 0 < len(less.plan.cells) < len(whole.plan.cells)
+    assert less.plan.seconds < whole.plan.seconds
+    assert all(row.memory_bytes <= 1e9 * each_gb for row in less.plan.cells)
+    text = plan_text(plan_summary(less))
+    assert "of 64.0 GB of memory are free now" in text
+    assert "cells are left out" in text
+    has_free(monkeypatch, 1e-6, 64)
+    with pytest.raises(UserError, match="E-HARDWARE-MEMORY"):
+        prepared(spec)
+
+
+def test_the_plan_says_what_fits_the_card_that_the_spec_names(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_the_hub(monkeypatch)
+    asked = {"ladder": "smollm2", "budget": {"probe_minutes": 5000}}
+    large = prepared(task_folder(folder="a", hardware={"gpu": "l4"}, **asked))
+    text = plan_text(plan_summary(large))
+    assert "the largest rung on l4 (24.2 GB): LoRA in bf16 with checkpointing needs " in text
+    assert text.count("FITS") == 2
+    none = prepared(task_folder(folder="b", **asked))
+    assert none.space is None
+    assert "FITS" not in plan_text(plan_summary(none))
+    mac = {"gpu": "apple-m3-max", "usd_per_hour": 0}
+    apple = prepared(task_folder(folder="c", hardware=mac, **asked))
+    assert apple.space is None
+    tiny = Space("tiny", 3 * 10**9)
+    monkeypatch.setattr("advisor.prepare.space_for", lambda *_: tiny)
+    text = plan_text(plan_summary(large))
+    assert "SmolLM2-1.7B-Instruct on tiny (3.0 GB): serving in bf16 needs" in text
+    assert "DOES NOT FIT" in text
+    assert "135M-Instruct on tiny" not in text
+
+
+def test_the_card_here_is_taken_where_it_measures(
+    task_folder: SpecMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = {"device": "cuda", "gpu": "NVIDIA L4", "gpu_bytes": 24 * 10**9}
+    machine = this_machine().model_copy(update=card)
+    monkeypatch.setattr("advisor.prepare.this_machine", lambda: machine)
+    has_free(monkeypatch, 23, 24)
+    assert prepared(task_folder(ladder="pocket")).space == Space("NVIDIA L4", 24 * 10**9)
+    on_cpu = prepared(task_folder(folder="b", ladder="pocket", hardware={"device": "cpu"}))
+    assert on_cpu.space is None
 
 
 def test_only_the_smallest_rung_is_the_smallest(task_folder: SpecMaker) -> None:
