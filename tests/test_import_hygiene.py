@@ -29,6 +29,7 @@ CORE = (
     "advisor.knowledge_whole",
     "advisor.nature",
     "advisor.once",
+    "advisor.plan_summary",
     "advisor.prepare",
     "advisor.prior",
     "advisor.promise",
@@ -39,6 +40,7 @@ CORE = (
     "advisor.report.files",
     "advisor.report.first_advice_text",
     "advisor.report.fit_text",
+    "advisor.room",
     "advisor.rules",
     "advisor.session",
     "advisor.task",
@@ -113,6 +115,7 @@ CORE = (
     "probes.footprint.replay",
     "probes.footprint.run",
     "probes.footprint.settings",
+    "probes.free_memory",
     "probes.hardware.reading",
     "probes.ladder",
     "probes.machine",
@@ -179,6 +182,13 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     loaded = loaded_after(code)
     assert "advisor.cli" in loaded
     assert not loaded & set(HEAVY)
+
+
+def test_advice_loads_no_numpy() -> None:
+    """A fifth of its time otherwise."""
+    loaded = loaded_after("import advisor.first_advice, advisor.commands.advise")
+    assert "advisor.room" in loaded
+    assert "numpy" not in loaded
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["knowledge", "--help"]])

@@ -15,12 +15,14 @@ import pytest
 from advisor.choice import eligible
 from advisor.commands.advise import _cards, _machines
 from advisor.first_advice import FirstAdvice, first_advice
+from advisor.fit import memory_of
 from advisor.nature import Nature, kind_of, look_at, nature_of
 from advisor.prior import METHODS, expected, expit, logit
 from advisor.report.first_advice_text import advice_lines
 from advisor.rules import RULES
 from advisor.weighing import LIKELY, NEARLY, Ground, by_effort, chosen_of, weigh
-from knowledge.load import claims, expectations
+from knowledge.load import claims, expectations, machines, model_cards
+from probes.footprint.settings import Architecture, Setting
 from probes.spec import read_spec
 from probes.task import DataSpec, Hardware, Needs, TaskSpec
 
@@ -441,6 +443,29 @@ def test_all_weights_take_more_memory_than_adapters() -> None:
     barred = {option.name for option in advice.options if option.barred}
     assert "full @ Qwen2.5-7B-Instruct" in barred
     assert "lora @ Qwen2.5-7B-Instruct" not in barred
+
+
+def test_what_is_tight_is_warned_of_where_it_is_chosen() -> None:
+    spec = spec_of("qa", target=0.7, methods=["zero_shot"], ladder=["Qwen2.5-7B-Instruct"])
+    nature = nature_of("qa", answers_from="input", hard_part="form")
+    needed = memory_of(
+        Architecture.of_card(model_cards()["Qwen2.5-7B-Instruct"]),
+        Setting(method="inference", seq_len=nature.tokens_in, new_tokens=nature.tokens_out),
+    )
+    assert needed is not None
+
+    def told(total_bytes: int) -> FirstAdvice:
+        sizes = {"memory_bytes": total_bytes, "reported_bytes": None}
+        card = machines()["l4"].model_copy(update=sizes)
+        ground = Ground(_cards(spec.ladder), [card], expectations(), claims(), TODAY)
+        return first_advice(spec, nature, ground)
+
+    tight, fits = told(needed.safe_bytes - 1), told(needed.safe_bytes)
+    warned = [reason.text for reason in tight.reasons if reason.text.startswith("tight on l4")]
+    assert len(warned) == 1
+    assert "serving in bf16 needs" in warned[0]
+    assert tight.option == fits.option == "zero-shot @ Qwen2.5-7B-Instruct"
+    assert not any("tight" in reason.text for reason in fits.reasons)
 
 
 def test_an_input_longer_than_the_context_is_ruled_out() -> None:
