@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from knowledge.effects import Effects
 from knowledge.errors import UserError
 from knowledge.expectations import Expectations
 from knowledge.laws import Throughput
@@ -26,6 +27,7 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "symptoms": ("symptoms/*.yaml", Symptom),
     "memory_forms": ("memory_forms/memory_forms.yaml", MemoryForm),
     "prior": ("prior/prior.yaml", Expectations),
+    "effects": ("prior/effects.yaml", Effects),
     "coverage": ("claims/coverage/*.yaml", Coverage),
     "throughput": ("throughput/throughput.yaml", Throughput),
 }
@@ -95,6 +97,12 @@ def symptoms() -> dict[str, Symptom]:
 def expectations() -> Expectations:
     """What published results let one expect before any probe."""
     return _read("prior", Expectations)[0]
+
+
+@cache
+def effects() -> tuple[Effects, ...]:
+    """What options of one task share, one a domain."""
+    return _read("effects", Effects)
 
 
 @cache

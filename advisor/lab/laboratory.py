@@ -194,6 +194,14 @@ class Place:
         self._asked[name] = (max(known[0], training), max(known[1], answering))
         return found
 
+    def peek(self, cell: Cell) -> Measurement:
+        """What asking would say, for counting what it would cost; nothing may be read off it.
+
+        Raises:
+            NotMeasured: the table does not hold it.
+        """
+        return self._lab.measurement(cell)
+
     def price_s(self, cell: Cell, n_items: int | None = None) -> float:
         """CPU seconds that asking for this would add to what was spent.
 

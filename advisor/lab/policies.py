@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from advisor import belief
 from advisor.choice import choose
+from advisor.lab.adaptive import NOTHING, probed
 from advisor.lab.laboratory import Place, driven
 from advisor.prices import reference_machine
 from advisor.records import Option
@@ -82,6 +83,18 @@ def _choice(
 def ours(place: Place) -> Choice:
     """The product as it is: the whole plan, then its belief and its choice."""
     return decided(place, plan_order(place))
+
+
+def by_value(place: Place) -> Choice:
+    """The product's belief over all options, probing what could change the decision most."""
+    prober, outlook = probed(place)
+    chances = outlook.posterior.p_at_least(place.spec.target)
+    at = outlook.chosen if outlook.chosen != NOTHING else int(chances.argmax())
+    method, rung = prober.keys[at]
+    use = outlook.chosen != NOTHING and chances[at] >= 0.5
+    names = [belief.option_name(*key) for key in prober.keys]
+    by_name = {name: float(p) for name, p in zip(names, chances, strict=True)}
+    return Choice("use" if use else "nothing", method, rung, float(chances[at]), by_name)
 
 
 # ---------------------------------------------------------------- without measuring
@@ -183,7 +196,8 @@ def at_random(place: Place) -> Choice:
 
 
 POLICIES: dict[str, Policy] = {
-    "ours": ours,
+    "ours": by_value,
+    "ours, everything": ours,
     "flowchart": flowchart,
     "flowchart-scaled": flowchart_here,
     "always-largest": always_largest,

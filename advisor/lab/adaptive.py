@@ -1,0 +1,228 @@
+"""Probing by value on a laboratory's table: what could change the decision most for each second.
+
+Every option is probed in steps, each dearer than the last: a plain prompt on a few items, then the
+method's own search on all of them; a tuned model on a part of the data, then on all, then with
+further seeds. What is measured moves the belief in every option (`advisor.posterior`), which says
+what to measure next and when it is enough (`advisor.next_probe`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from advisor import belief
+from advisor.choice import threshold
+from advisor.lab.laboratory import Place, driven
+from advisor.next_probe import NOTHING, Outlook, Probe, Question
+from advisor.posterior import Place as Stand
+from advisor.posterior import Posterior, Seen, prior
+from advisor.prices import price_of, reference_machine, total_usd
+from advisor.records import Option
+from knowledge.load import effects
+from probes.lab.menu import PROMPTS, TRAINED, everything, proposals, tuning_cells
+from probes.methods import DIAGNOSTIC
+from probes.records import Cell, Measurement
+
+FEW = 50
+"""Items of a first look."""
+STEPS_TOKENS = 4
+"""Written with steps over what is written without, before any were seen: an assumption."""
+Key = tuple[str, str]
+"""(method, rung)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One more measurement of an option."""
+
+    key: Key
+    items: int
+    cells: Callable[[], Iterator[list[Measurement]]]
+    """Asks for it, batch by batch."""
+    seconds: float
+    """What it would cost now."""
+
+
+@dataclass
+class Prober:
+    """What was measured of a family so far, and what is believed of its options."""
+
+    place: Place
+    found: list[Measurement] = field(default_factory=list)
+    seen: dict[int, Seen] = field(default_factory=dict)
+    """The latest figure of each option."""
+    taken: dict[Key, int] = field(default_factory=dict)
+    """Steps taken of each option."""
+    measured: dict[str, Option] = field(default_factory=dict)
+    """Options by name, as the product reads them."""
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """All options that the table can have."""
+        return [
+            (method, rung)
+            for rung, situation in self.place.situations.items()
+            for method in (*PROMPTS, *TRAINED)
+            if method not in DIAGNOSTIC and self._possible(method, situation.n_passages)
+        ]
+
+    def _possible(self, method: str, n_passages: int) -> bool:
+        return bool(n_passages) or method not in ("rag", "lora_rag")
+
+    @cached_property
+    def start(self) -> Posterior:
+        """Before anything is measured."""
+        stands = [Stand(method, self.place.cards[rung].n_params) for method, rung in self.keys]
+        return prior(stands, effects()[0])
+
+    @property
+    def believed(self) -> Posterior:
+        """After what was measured."""
+        now = self.start
+        for found in self.seen.values():
+            now = now.given(found)
+        return now
+
+    @property
+    def outlook(self) -> Outlook:
+        """The decision as it stands."""
+        usd = {key: self._usd(key) for key in self.keys}
+        order = sorted(range(len(self.keys)), key=lambda at: usd[self.keys[at]])
+        spec = self.place.spec
+        return Outlook(Question(tuple(order), spec.target, threshold(spec)), self.believed)
+
+    def _usd(self, key: Key) -> float:
+        """Training and a year of serving; by the tokens to expect before it was measured."""
+        method, rung = key
+        known = self.measured.get(belief.option_name(method, rung))
+        if known is not None:
+            return total_usd(known.price)
+        here, spec = self.place.situations[rung], self.place.spec
+        prompt, answer = here.mean_tokens, float(here.tokens_per_output)
+        if method in ("steps", "vote"):
+            answer *= STEPS_TOKENS
+        if method == "few_shot":
+            prompt += 8 * (here.mean_tokens + answer)
+        if method in ("rag", "lora_rag"):
+            prompt += here.tokens_per_passage
+        width = (prompt + answer) * (here.battery.samples if method == "vote" else 1)
+        trained = 12 * here.n_train * (prompt + answer) if method in TRAINED else 0
+        card, machine = self.place.cards[rung], reference_machine(spec)
+        return total_usd(price_of(card, spec, machine, round(trained), width, all_weights=False))
+
+    def steps(self) -> Iterator[Step]:
+        """The next step of each option that has one."""
+        for key in self.keys:
+            found = self._step(key, self.taken.get(key, 0))
+            if found is not None:
+                yield found
+
+    def _step(self, key: Key, number: int) -> Step | None:
+        method, rung = key
+        if method in TRAINED:
+            return self._trained_step(key, number)
+        if number == 0 and method in ("zero_shot", "steps", "few_shot", "rag"):
+            here = self.place.situations[rung]
+            first = next(proposals(method, here, {}, self.place.wholes[rung]), [])
+            plain = [c for c in first if c.params.get("selection", "nearest") == "nearest"][-1:]
+            return self._of_cells(key, plain, FEW) if plain else None
+        if number <= 1:
+            return self._whole(key)
+        return None
+
+    def _of_cells(self, key: Key, cells: Sequence[Cell], items: int) -> Step:
+        def ask() -> Iterator[list[Measurement]]:
+            yield [self.place.ask(cell, items) for cell in cells]
+
+        seconds = sum(self.place.price_s(cell, items) for cell in cells)
+        return Step(key, items, ask, max(1e-3, seconds))
+
+    def _whole(self, key: Key) -> Step | None:
+        """The method's own proposals on this rung, those of methods that it builds on first."""
+        method, rung = key
+        here, whole = self.place.situations[rung], self.place.wholes[rung]
+        names = [*NEEDS.get(method, ()), method]
+
+        def ask() -> Iterator[list[Measurement]]:
+            yield from driven(everything(here, whole, names), self.place.ask)
+
+        imagined = driven(everything(here, whole, names), self.place.peek)
+        cells = {id(each): each.cell for batch in imagined for each in batch}
+        if not any(cell.method == method for cell in cells.values()):
+            return None
+        seconds = sum(self.place.price_s(cell) for cell in cells.values())
+        return Step(key, here.n_dev, ask, max(1e-3, seconds))
+
+    def _trained_step(self, key: Key, number: int) -> Step | None:
+        """One run in the first setting that is tried; the settings compared and all runs."""
+        method, rung = key
+        here, whole = self.place.situations[rung], self.place.wholes[rung]
+        if number == 0 and method == "lora":
+            cells = self.place.runs("lora", here)[:1]
+            return (
+                self._of_cells(key, [*tuning_cells(whole), *cells], here.n_dev) if cells else None
+            )
+        return self._whole(key) if number <= 1 else None
+
+    def take(self, step: Step) -> None:
+        """Measure it, and take in what it says."""
+        self.taken[step.key] = self.taken.get(step.key, 0) + 1
+        if step.items == FEW:
+            partial = [each for batch in step.cells() for each in batch]
+            self._note(step.key, partial)
+            return
+        for batch in step.cells():
+            self.found += batch
+        rung = step.key[1]
+        for key in {(each.cell.method, each.cell.rung) for each in self.found}:
+            if key in self.keys and key[1] == rung:
+                whole = key == step.key or self.taken.get(key, 0) > 1
+                self._note(key, self.found)
+                self.taken[key] = max(self.taken.get(key, 0), 2 if whole else 1)
+
+    def _note(self, key: Key, measured: Sequence[Measurement]) -> None:
+        """The option's figure, the optimism of having chosen among settings taken off."""
+        mine = [each for each in measured if each.cell.rung == key[1]]
+        options = belief.options(
+            mine,
+            self.place.spec,
+            self.place.examples,
+            self.place.cards,
+            reference_machine(self.place.spec),
+        )
+        name = belief.option_name(*key)
+        option = next((option for option in options if option.name == name), None)
+        if option is None:
+            return
+        self.measured[name] = option
+        at = self.keys.index(key)
+        self.seen[at] = Seen(at, max(0.0, option.quality.value - option.optimism), items_of(option))
+
+
+NEEDS: Mapping[str, tuple[str, ...]] = {"vote": ("zero_shot", "steps"), "lora_rag": ("rag", "lora")}
+"""Methods whose settings another one takes over."""
+
+
+def items_of(option: Option) -> float:
+    """Items of 0 and 1 that would leave the figure as uncertain as its interval says."""
+    sd = max(1e-3, (option.quality.high - option.quality.low) / (2 * belief.Z))
+    middle = (option.quality.value * option.quality.n + 0.5) / (option.quality.n + 1)
+    return max(4.0, min(float(option.quality.n), middle * (1 - middle) / sd**2))
+
+
+def probed(place: Place) -> tuple[Prober, Outlook]:
+    """Probe by value until it is enough; what was found, and the decision."""
+    prober = Prober(place)
+    while True:
+        outlook = prober.outlook
+        steps = list(prober.steps())
+        probes = [Probe(prober.keys.index(step.key), step.items, step.seconds) for step in steps]
+        best = outlook.best(probes)
+        if best is None:
+            return prober, outlook
+        prober.take(steps[probes.index(best)])
+
+
+__all__ = ["NOTHING", "Prober", "probed"]

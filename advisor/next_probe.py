@@ -1,0 +1,138 @@
+"""Which probe to run next, and when to stop: by what it could change in the decision.
+
+A decision is right where it names the cheapest option that truly meets the target, or truly none.
+How likely that is follows from draws of all options together; what a probe is worth is how much it
+is expected to raise that, for each second that it takes: the knowledge gradient of ranking and
+selection (Frazier, Powell & Dayanik 2008, SIAM J. Control Optim. 47), for the probability of
+correct selection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.choice import ENOUGH, HOPELESS
+from advisor.posterior import Floats, Posterior
+
+DRAWS = 2000
+FANTASIES = (-1.5, -0.75, -0.25, 0.25, 0.75, 1.5)
+"""Outcomes of a probe that are looked at, in standard deviations of what is expected of it."""
+SURE = 0.95
+"""Probability of a right decision at which probing stops."""
+NOTHING = -1
+SEED_VARIANCE = 0.02**2
+"""Between runs of one setting: `probes.estimates.SEED_SD_PRIOR`, squared."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A measurement that could be made."""
+
+    at: int
+    """Number of the option that it measures."""
+    items: int
+    """Items that it is measured on."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the decision hangs on besides quality."""
+
+    order: tuple[int, ...]
+    """The options that may be chosen, cheapest first."""
+    target: float
+    enough: float = ENOUGH
+    """Probability of meeting the target that a recommendation needs."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The decision as it stands, and how likely it is right."""
+
+    question: Question
+    posterior: Posterior
+
+    @cached_property
+    def draws(self) -> Floats:
+        """Logits of all options together, (DRAWS, K)."""
+        return self.posterior.draws(DRAWS)
+
+    @cached_property
+    def meets(self) -> NDArray[np.bool_]:
+        """Whether each option meets the target in each draw, (DRAWS, K)."""
+        found: NDArray[np.bool_] = self.draws >= self.posterior.aim(self.question.target)
+        return found
+
+    @cached_property
+    def right(self) -> NDArray[np.int64]:
+        """The option that would be right in each draw, NOTHING where none is, (DRAWS,)."""
+        order = np.array(self.question.order)
+        ordered = self.meets[:, order]
+        first = order[ordered.argmax(axis=1)]
+        found: NDArray[np.int64] = np.where(ordered.any(axis=1), first, NOTHING)
+        return found
+
+    @cached_property
+    def chosen(self) -> int:
+        """The option that would be recommended now, or NOTHING."""
+        return self._chosen(self.posterior.p_at_least(self.question.target))
+
+    @cached_property
+    def certainty(self) -> float:
+        """Probability that `chosen` is right."""
+        return float((self.right == self.chosen).mean())
+
+    def worth(self, probe: Probe) -> float:
+        """By how much the probe is expected to raise the certainty, at least 0."""
+        logits = self.draws[:, probe.at]
+        noise = self._noise(probe)
+        expected = math.hypot(float(self.posterior.sd[probe.at]), noise)
+        total = weight_of_all = 0.0
+        for z in FANTASIES:
+            outcome = float(self.posterior.mean[probe.at]) + z * expected
+            weights = np.exp(-0.5 * ((logits - outcome) / noise) ** 2)
+            if weights.sum() < 1e-9:
+                continue
+            weights /= weights.sum()
+            then = self._chosen(weights @ self.meets)
+            likely = math.exp(-0.5 * z * z)
+            total += likely * float(weights[self.right == then].sum())
+            weight_of_all += likely
+        return max(0.0, total / weight_of_all - self.certainty) if weight_of_all else 0.0
+
+    def best(self, probes: Sequence[Probe]) -> Probe | None:
+        """The probe of the highest worth for each second; None where probing should stop.
+
+        Where no single one is worth anything, though the decision is not sure, it takes several
+        together: the cheapest of an option whose chance is open.
+        """
+        if not probes or self.certainty >= SURE:
+            return None
+        top = max(probes, key=lambda probe: self.worth(probe) / probe.seconds)
+        if self.worth(top) > 1e-3:
+            return top
+        chances = self.posterior.p_at_least(self.question.target)
+        open_ones = [p for p in probes if 1 - SURE < chances[p.at] < SURE]
+        return min(open_ones, key=lambda probe: probe.seconds, default=None)
+
+    def _chosen(self, chances: Floats) -> int:
+        """As `advisor.choice.choose` does: the cheapest that is likely enough, else the likeliest
+        unless none is likely at all."""
+        for at in self.question.order:
+            if chances[at] >= self.question.enough:
+                return at
+        top = max(self.question.order, key=lambda at: chances[at])
+        return top if chances[top] >= HOPELESS else NOTHING
+
+    def _noise(self, probe: Probe) -> float:
+        """Standard deviation of the measured logit around the true one, at what is expected."""
+        share = 1 / (1 + math.exp(-float(self.posterior.mean[probe.at])))
+        spread = max(share * (1 - share), 1 / (probe.items + 1))
+        return min(2.0, math.sqrt(spread / probe.items + SEED_VARIANCE) / spread)
