@@ -12,6 +12,7 @@ from knowledge.errors import UserError
 from knowledge.expectations import Expectations
 from knowledge.laws import Throughput
 from knowledge.records import Fact, Ladder, Machine, MemoryForm, ModelCard, Speed
+from knowledge.stack_memory import MemoryLaw
 from knowledge.statements import Claim, Coverage, FailureMode, MethodCard, Symptom
 
 HERE = Path(__file__).parent
@@ -26,6 +27,7 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "failures": ("methods/failures.yaml", FailureMode),
     "symptoms": ("symptoms/*.yaml", Symptom),
     "memory_forms": ("memory_forms/memory_forms.yaml", MemoryForm),
+    "memory_stacks": ("memory_stacks/memory_stacks.yaml", MemoryLaw),
     "prior": ("prior/prior.yaml", Expectations),
     "effects": ("prior/effects.yaml", Effects),
     "coverage": ("claims/coverage/*.yaml", Coverage),
@@ -121,6 +123,12 @@ def coverage() -> tuple[Coverage, ...]:
 def memory_forms() -> tuple[MemoryForm, ...]:
     """The closed forms of memory, one a group of settings."""
     return _read("memory_forms", MemoryForm)
+
+
+@cache
+def memory_stacks() -> tuple[MemoryLaw, ...]:
+    """What stacks take beyond the closed forms: training and inference."""
+    return _read("memory_stacks", MemoryLaw)
 
 
 def unpinned(row: Ladder) -> tuple[ModelCard, ...]:

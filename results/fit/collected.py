@@ -34,6 +34,7 @@ KINDS = {
     "peft-l40s-2026": "reserved",
     "fsdp-qlora-2024": "reserved",
     "mlx-2025": "allocated",
+    "transformers-2024": "allocated",
     "transformers-2025": "allocated",
     "unsloth-2024": "reserved",
     "unsloth-2025": "device",
