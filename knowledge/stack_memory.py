@@ -18,6 +18,8 @@ class StackMemory(Fact):
     name: str
     factors: dict[str, float]
     """Term -> bytes of it beyond the prediction, as a factor; those of 0 are left out."""
+    runs: tuple[str, ...]
+    """Kinds of run that were measured (`run_name`)."""
     n: int = Field(gt=0)
     """Rows, bounds among them."""
 
@@ -32,9 +34,10 @@ class MemoryLaw(Fact):
     """Factors of stacks that run the same code: `litgpt`."""
     stacks: tuple[StackMemory, ...]
     known: float = Field(gt=0)
-    """Half width of the 80 % interval of a measured stack, in natural logarithms of bytes."""
+    """Half width of the 80 % interval of runs that a stack was measured in, in natural logarithms
+    of bytes."""
     new: float = Field(gt=0)
-    """Of any other stack: from sources that were left out in turn."""
+    """Of any other run or stack: from sources that were left out in turn."""
     fitted: IsoDate
     sources: tuple[Source, ...]
 
@@ -48,9 +51,15 @@ class MemoryLaw(Fact):
             return self.families[family], f"published rows of other {family} stacks"
         return self.common, f"{len(self.stacks)} published stacks, none of this code"
 
-    def half(self, stack: str) -> float:
+    def half(self, stack: str, run: str) -> float:
         """Half width of the 80 % interval."""
-        return self.known if any(each.name == stack for each in self.stacks) else self.new
+        known = any(each.name == stack and run in each.runs for each in self.stacks)
+        return self.known if known else self.new
+
+
+def run_name(method: str, checkpointing: bool) -> str:
+    """The kind of a run: `lora checkpointed`."""
+    return f"{method} checkpointed" if checkpointing else method
 
 
 def family_of(stack: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from knowledge.load import memory_stacks
-from knowledge.stack_memory import MemoryLaw
+from knowledge.stack_memory import MemoryLaw, run_name
 from probes.footprint.closed_form import Shapes
 from probes.footprint.settings import Architecture, Setting
 
@@ -89,15 +89,16 @@ def by_stack(
     terms = terms_of(
         architecture, setting, beyond=held_bytes - live_bytes, four_bit=setting.quantised
     )
-    return calibrated(live_bytes, terms, _laws()[kind], stack)
+    run = run_name(setting.method, setting.checkpointing)
+    return calibrated(live_bytes, terms, _laws()[kind], stack, run)
 
 
 def calibrated(
-    live_bytes: float, terms: dict[str, float], law: MemoryLaw, stack: str
+    live_bytes: float, terms: dict[str, float], law: MemoryLaw, stack: str, run: str
 ) -> Calibrated:
-    """The same by a law that is given."""
+    """The same by a law and terms that are given."""
     factors, basis = law.of(stack)
     median = live_bytes + sum(factors.get(name, 0.0) * size for name, size in terms.items())
     median = max(median, LEAST * live_bytes)
-    half = law.half(stack)
+    half = law.half(stack, run)
     return Calibrated(median * math.exp(-half), median, median * math.exp(half), basis)

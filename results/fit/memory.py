@@ -26,7 +26,7 @@ from scipy.stats import t as student
 
 from knowledge.measured import read_measured
 from knowledge.records import Source
-from knowledge.stack_memory import MemoryLaw, StackMemory, family_of
+from knowledge.stack_memory import MemoryLaw, StackMemory, family_of, run_name
 from probes.footprint.calibration import calibrated, terms_of
 from results.fit.memory_rows import Case, cases
 
@@ -61,6 +61,11 @@ WIDEST = 0.2
 def kind_of(case: Case) -> Kind:
     """Training or inference."""
     return "inference" if case.setting.method == "inference" else "training"
+
+
+def run_of(case: Case) -> str:
+    """The kind of the row's run."""
+    return run_name(case.setting.method, case.setting.checkpointing)
 
 
 def terms(case: Case) -> dict[str, float]:
@@ -145,7 +150,12 @@ def _law(rows: Sequence[Case]) -> MemoryLaw:
         common=fit.common,
         families=fit.families,
         stacks=tuple(
-            StackMemory(name=name, factors=factors, n=sum(case.stack == name for case in rows))
+            StackMemory(
+                name=name,
+                factors=factors,
+                runs=tuple(sorted({run_of(case) for case in rows if case.stack == name})),
+                n=sum(case.stack == name for case in rows),
+            )
             for name, factors in fit.stacks.items()
         ),
         known=1.0,
@@ -160,7 +170,8 @@ def _law(rows: Sequence[Case]) -> MemoryLaw:
 
 def said(case: Case, law: MemoryLaw) -> float:
     """Bytes that the law gives the row, of the kind that its source measured."""
-    return calibrated(case.live_bytes, terms(case), law, case.stack).median_bytes + outside(case)
+    found = calibrated(case.live_bytes, terms(case), law, case.stack, run_of(case))
+    return found.median_bytes + outside(case)
 
 
 def left_over(rows: Sequence[Case], law: MemoryLaw) -> dict[str, Array]:

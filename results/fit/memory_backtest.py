@@ -26,7 +26,7 @@ from knowledge.load import machines
 from knowledge.measured import read_measured
 from knowledge.stack_memory import MemoryLaw, family_of
 from probes.footprint.closed_form import Shapes
-from results.fit.memory import kind_of, law_of, laws, outside, said
+from results.fit.memory import kind_of, law_of, laws, outside, run_of, said
 from results.fit.memory_rows import Case, cases, counted, modules_of
 
 OUT = Path("results/fit/memory.md")
@@ -37,11 +37,9 @@ Rule = Callable[[Case], float | None]
 
 
 def bits_of(case: Case) -> int:
-    """Width of the weights as the rivals tell them apart."""
-    if case.row.quantisation.startswith("bnb"):
-        return 4
-    bits = BITS[case.row.quantisation]
-    return 16 if bits > 12 else 8 if bits > 7.5 else 4
+    """Width of the weights as the rivals tell them apart; 0 for one that they have not."""
+    bits = BITS[case.row.quantisation.replace("bnb-4bit", "bnb-nf4")]
+    return 16 if bits > 12 else 8 if bits > 7.5 else 4 if bits < 5 else 0
 
 
 def parameters(case: Case) -> int:
@@ -57,18 +55,18 @@ def accelerate(case: Case) -> float | None:
     """
     size, bits = 4.0 * parameters(case), bits_of(case)
     if kind_of(case) == "inference":
-        return size * bits / 32
+        return size * bits / 32 if bits else None
     return 2 * size if bits == 16 else None
 
 
 def llama_factory(case: Case) -> float | None:
     """LLaMA-Factory's README: GB for each 1e9 parameters; it has none for inference."""
-    billions = parameters(case)
+    n = parameters(case)
     if case.setting.method == "full":
-        return (18.0 if "deepspeed" in case.row.variant else 8.0) * billions
+        return (18.0 if "deepspeed" in case.row.variant else 8.0) * n
     if kind_of(case) == "inference":
         return None
-    return {16: 2.0, 8: 1.0, 4: 0.5}[bits_of(case)] * billions
+    return {16: 2.0, 8: 1.0, 4: 0.5}[bits_of(case)] * n if bits_of(case) else None
 
 
 def asked(case: Case) -> dict[str, Any]:
@@ -78,8 +76,7 @@ def asked(case: Case) -> dict[str, Any]:
     return {
         "method": case.row.method,
         "bits": bits_of(case),
-        "known": not 5 < BITS[case.row.quantisation.replace("bnb-4bit", "bnb-nf4")] < 7.5
-        and case.row.n_active == case.row.n_params,
+        "known": bits_of(case) > 0 and case.row.n_active == case.row.n_params,
         "seq_len": case.setting.seq_len,
         "new_tokens": case.setting.new_tokens,
         "batch": case.setting.batch,
@@ -144,7 +141,7 @@ def judged(rows: Sequence[Case], python: Path | None) -> list[Judged]:
                 ours = {"ours": said(case, law), "form": case.said_bytes}
                 ours |= {"live": case.live_bytes + outside(case), "family out": said(case, alone)}
                 told = {name: value for name, value in by.items() if value is not None}
-                found.append(Judged(case, ours | told, law.half(case.stack)))
+                found.append(Judged(case, ours | told, law.half(case.stack, run_of(case))))
     return found
 
 

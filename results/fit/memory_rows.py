@@ -1,18 +1,15 @@
 """Published memory as settings of this product: which run a row was, and which rows cannot be said.
 
-A row's stack decides what the row leaves unsaid (`HABITS`): the precision of adapters, dropout,
-how the loss is computed, what quantised layers keep. Every habit is read from the stack's code or
-documents, none is fitted. What a setting has no word for is a change of the closed form's terms
-(`Change`).
+What the row leaves unsaid is a habit of its stack (`results.fit.memory_habits`). What a setting has
+no word for is added to, or taken from, the places of the closed form (`beyond`).
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from knowledge.decoding import BITS
 from knowledge.load import model_cards
@@ -20,152 +17,20 @@ from knowledge.measured import Measured
 from knowledge.records import MemoryForm
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, terms, total
 from probes.footprint.settings import CONTEXT_BYTES, Architecture, Setting
-from results.fit.published import CARDS, NAMES
+from results.fit.memory_habits import ADAPTED, HABITS, Habit, stack_of, widths_of
+from results.fit.published import CARDS
 
-ADAPTED = {
-    "c_attn,c_proj,w1,w2": ("all-linear",),
-    "all": ("all-linear",),
-    "all 7": ("all-linear",),
-    "q,v": ("q_proj", "v_proj"),
-    "q,k,v,proj,mlp,head": ("all-linear",),
-}
-"""Modules as a source names them -> ours. Qwen's first version calls both projections out of a
-block `c_proj`; litgpt's `head` is left out, as no setting has an adapter there."""
-
-
-@dataclass(frozen=True)
-class Widths:
-    """A decoder that has no card, in the words of Llama's layers."""
-
-    n_layers: int
-    hidden: int
-    inner: int
-    n_heads: int
-    n_kv_heads: int
-    vocabulary: int
-    tied: bool = False
-    head: int = 0
-    matrices: Literal[2, 3] = 3
-    """Of a feed-forward block; two are taken for three of two thirds of their width."""
-    note: str = ""
-
-    def config(self) -> dict[str, Any]:
-        """As transformers' Llama would have it."""
-        return {
-            "model_type": "llama",
-            "num_hidden_layers": self.n_layers,
-            "hidden_size": self.hidden,
-            "intermediate_size": self.inner * self.matrices // 3,
-            "num_attention_heads": self.n_heads,
-            "num_key_value_heads": self.n_kv_heads,
-            "head_dim": self.head or self.hidden // self.n_heads,
-            "vocab_size": self.vocabulary,
-            "tie_word_embeddings": self.tied,
-        }
-
-
-WIDTHS = {
-    # config.json of Qwen's first version, whose `intermediate_size` counts gate and up together
-    "Qwen-1.8B": Widths(24, 2048, 5504, 16, 16, 151936),
-    "Qwen-7B": Widths(32, 4096, 11008, 32, 32, 151936),
-    "Qwen-14B": Widths(40, 5120, 13696, 40, 40, 152064),
-    "Qwen-72B": Widths(80, 8192, 24576, 64, 64, 152064),
-    # litgpt/config.py; its models have a head of their own
-    "phi-1.5": Widths(24, 2048, 8192, 32, 32, 51200, matrices=2),
-    "phi-2": Widths(32, 2560, 10240, 32, 32, 51200, matrices=2),
-    "StableLM Alpha": Widths(16, 4096, 16384, 32, 32, 50688, matrices=2),
-    "stablelm-base-alpha-3b": Widths(16, 4096, 16384, 32, 32, 50688, matrices=2),
-    "Llama-2-7B": Widths(32, 4096, 11008, 32, 32, 32000),
-    "llama-2-7b": Widths(32, 4096, 11008, 32, 32, 32000),
-    "Llama-2-13B": Widths(40, 5120, 13824, 40, 40, 32000),
-    "Llama-2-70B": Widths(80, 8192, 28672, 64, 8, 32000),
-    "CodeLlama-34B": Widths(48, 8192, 22016, 64, 8, 32000),
-    "Mistral-7B": Widths(32, 4096, 14336, 32, 8, 32000),
-    "falcon-7b": Widths(32, 4544, 18176, 71, 1, 65024, matrices=2),
-    "Falcon-40B": Widths(60, 8192, 32768, 128, 8, 65024, matrices=2),
-    "gemma-2b": Widths(18, 2048, 16384, 8, 1, 256000, head=256),
-    "gemma-7b": Widths(28, 3072, 24576, 16, 16, 256000, head=256),
-    "gemma-2-2b": Widths(26, 2304, 9216, 8, 4, 256000, head=256),
-    "gemma-2-9b": Widths(42, 3584, 14336, 16, 8, 256000, head=256),
-    "Phi-3-mini-4k-instruct": Widths(32, 3072, 8192, 32, 32, 32064),
-    "tiny-llama": Widths(22, 2048, 5632, 32, 4, 32000),
-    # config.json of Qwen3-30B-A3B: 8 of 128 experts, 768 wide each, for a token
-    "Qwen3-30B-A3B": Widths(48, 2048, 6144, 32, 4, 151936, head=128, note="8 of 128 experts"),
-}
-"""Sizes that no card has; what they come to is checked against the published parameters."""
-
-
-@dataclass(frozen=True)
-class Habit:
-    """What a stack does where its rows do not say; the rest is as in `Setting`."""
-
-    source: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    """Of the setting, for training."""
-    logits: float = 1.0
-    """Bytes of logits and their gradients over those of today's transformers (12 a logit)."""
-    half_logits: float = 1.0
-    """The same where DeepSpeed trains all in fp16, without autocast."""
-    inputs_kept: bool = False
-    """Whether 4-bit layers keep their input: bitsandbytes did until `MatMul4Bit` saved None."""
-    untied: bool = False
-    """Whether a head is held apart from the embeddings, tied or not."""
-    offloaded: bool = False
-    """Whether inputs of checkpointed layers wait in the host's memory."""
-    tables_quantised: bool = False
-    """Whether embeddings and head are as narrow as the other weights."""
-    one_dropout: bool = False
-    """Whether queries, keys and values are one module, whose adapter drops its input once."""
-
-
-LITGPT = Habit(
-    "litgpt/finetune/lora.py, model.py: bf16-true, dropout .05, `chunked_cross_entropy` on 16-bit"
-    " logits, keys repeated for every head, a head of its own",
-    {"adapter_dtype": "base", "dropout": 0.05, "padded": True},
-    logits=0.5,
-    inputs_kept=True,
-    untied=True,
-    one_dropout=True,
-)
-HABITS = {
-    "qwen-v1-2023": Habit(
-        "QwenLM/Qwen finetune.py: dropout .05; peft of 2023 gave adapters the base's precision",
-        {"adapter_dtype": "base", "dropout": 0.05},
-        half_logits=2 / 3,
-    ),
-    "litgpt-2023": LITGPT,
-    "litgpt-2024": LITGPT,
-    "peft-l40s-2026": Habit(
-        "peft method_comparison/MetaMathQA/run.py: rows of a batch padded to the longest",
-        {"padded": True},
-    ),
-    "transformers-2024": Habit("QwenLM/Qwen2.5 examples/speed-benchmark"),
-    "transformers-2025": Habit("QwenLM/Qwen3 docs: transformers 4.51.3"),
-    "mlx-2025": Habit("mlx_lm/quant: embeddings are quantised too", tables_quantised=True),
-    "trl-2025": Habit(
-        "trl examples/notebooks: Liger's fused loss, activations offloaded",
-        {"loss": "chunked"},
-        offloaded=True,
-    ),
-    "unsloth-2025": Habit(
-        "unsloth.ai/docs: chunked loss, checkpoints offloaded, adapters cast to their inputs",
-        {"loss": "chunked", "adapter_dtype": "base"},
-        offloaded=True,
-    ),
-    "unsloth-2025 hf": Habit(
-        "unsloth.ai/docs: transformers of 2024, whose fp32 logits are kept, sliced and copied",
-        logits=4 / 3,
-    ),
-}
 SHORT_PROMPT, SHORT_ANSWER = 32, 50
 """Tokens of litgpt's generate.py where nothing else is asked for."""
-ZERO_BYTES = 18.0
-"""Bytes a parameter of mixed precision under DeepSpeed: 2 for the weight, 2 for the gradient, 4
-each for weight, gradient, and the two moments in fp32 less what is cut into groups; Rajbhandari et
-al. (arXiv 1910.02054) count 16 without the fp32 gradient."""
+ZERO_BYTES, ZERO_GROUP = 16.0, 1e9
+"""Bytes a trained parameter under DeepSpeed's mixed precision (Rajbhandari et al., arXiv
+1910.02054): weight and gradient in 16 bits, weight and two moments in 32; and parameters whose
+gradients are turned into 32 bits at a time (`sub_group_size` of Qwen's configs)."""
 TABLE_BYTES = 10.0
 """Bytes an element of embeddings that are trained beside an adapter: PEFT's copy, its gradient, two
 moments, and the temporary of `foreach` AdamW, each in 16 bits."""
+KEEPING = ("forward behind", "forward last", "backward behind", "backward last")
+"""Places of a run where all that the layers keep for the backward pass is there."""
 LOGIT_TERM = "logits"
 
 
@@ -199,24 +64,6 @@ class Case:
     def measured_bytes(self) -> float:
         """What the source says."""
         return (self.row.memory_gb or 0.0) * 1e9
-
-
-def stack_of(row: Measured) -> str:
-    """The stack whose habits a row has: Unsloth's page compares with plain transformers."""
-    return f"{row.stack} hf" if row.variant == "hf" else row.stack
-
-
-def widths_of(row: Measured) -> Widths | None:
-    """Sizes of a model that has no card."""
-    params = f"{row.n_params / 1e9:.1f}"
-    name = NAMES.get((row.model, params), row.model)
-    if row.model == "Llama 2":
-        name = {32: "Llama-2-7B", 40: "Llama-2-13B", 80: "Llama-2-70B"}[row.n_layers or 0]
-    short = re.sub(r"-Chat(-Int\d)?$", "", name)
-    other = {"CodeLlama": "CodeLlama-34B", "Falcon": "Falcon-40B"}
-    other |= {"mistral-7b": "Mistral-7B", "mistral-7b-v0.2": "Mistral-7B"}
-    other |= {"Qwen3-30B-A3B-Instruct-2507": "Qwen3-30B-A3B"}
-    return WIDTHS.get(other.get(short, short))
 
 
 def architecture_of(row: Measured) -> Architecture | None:
@@ -305,33 +152,43 @@ def weights_beyond(row: Measured, shapes: Shapes, setting: Setting, habit: Habit
     """Bytes of weights as published and as quantised, less those that the form counts."""
     known = row.n_params if row.n_layers and not habit.untied else counted(shapes)
     tables = 0 if habit.tables_quantised else shapes.embeddings
+    if opened(row):
+        tables -= shapes.vocabulary * shapes.hidden
     bits = BITS["bnb-nf4-dq" if row.quantisation == "bnb-4bit" else row.quantisation]
     stored = (known - tables) * bits / 8 + 2 * tables
     width = NF4_BYTES if setting.quantised else 2
     return stored - shapes.matrices * width - 2 * (counted(shapes) - shapes.matrices)
 
 
+def opened(row: Measured) -> bool:
+    """Whether the head is in 4 bits and opened where it is used."""
+    return HABITS[stack_of(row)].head_quantised and row.quantisation.startswith("bnb")
+
+
 def beyond(row: Measured, shapes: Shapes, setting: Setting, place: str) -> float:
     """Bytes at a place that the form does not know of."""
     habit, tokens = HABITS[stack_of(row)], setting.batch * setting.seq_len
     found = weights_beyond(row, shapes, setting, habit)
+    if opened(row) and ("load" in place or "behind" in place):
+        found += 4.0 * shapes.vocabulary * shapes.hidden
     if row.method == "inference":
         return found
-    deep = 1 if setting.checkpointing else shapes.n_layers
-    if habit.inputs_kept and row.quantisation.startswith("bnb") and "backward" in place:
+    deep, keeps = 1 if setting.checkpointing else shapes.n_layers, place.endswith(KEEPING)
+    if habit.inputs_kept and row.quantisation.startswith("bnb") and keeps:
         found += deep * 2.0 * tokens * (2 * shapes.hidden + shapes.inner)
-    if habit.offloaded and setting.checkpointing and ("backward" in place or "forward" in place):
+    if habit.offloaded and setting.checkpointing and keeps:
         found -= shapes.n_layers * 2.0 * tokens * shapes.hidden
-    if habit.one_dropout and "backward" in place:
+    if habit.one_dropout and keeps:
         again = len({"q_proj", "k_proj", "v_proj"} & modules_of(setting)) - 1
         found -= max(0, again) * deep * 3.0 * tokens * shapes.hidden
     widths = widths_of(row)
-    if widths is not None and widths.matrices == 2 and "backward" in place:
-        found -= deep * 2.0 * tokens * widths.inner
+    if widths is not None and widths.matrices == 2 and keeps:
+        found -= deep * 2.0 * tokens * (widths.inner + 3 * widths.hidden)
     if "embeddings trained" in row.variant:
         found += TABLE_BYTES * shapes.embeddings
     if "deepspeed" in row.variant and "load" not in place:
-        found += (ZERO_BYTES - 8) * trained(shapes, setting)
+        n = trained(shapes, setting)
+        found += (ZERO_BYTES - 8) * n + 4 * min(n, ZERO_GROUP)
     return found
 
 
