@@ -28,6 +28,7 @@ from knowledge.measured import read_measured
 from knowledge.records import Source
 from knowledge.stack_memory import MemoryLaw, StackMemory, family_of, run_name
 from probes.footprint.calibration import calibrated, terms_of
+from results.fit.memory_habits import HABITS
 from results.fit.memory_rows import Case, cases
 
 Array = NDArray[np.float64]
@@ -81,6 +82,10 @@ def outside(case: Case) -> float:
     return case.context_bytes if case.row.memory_kind == "device" else 0.0
 
 
+SIDES = {"equal": 0, "above": 1, "within": -1}
+"""0 for a figure, 1 where the peak lies above what is told, -1 where below."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """Factors by stack, and those of a stack that nobody measured."""
@@ -110,7 +115,7 @@ def fitted(rows: Sequence[Case]) -> Fit:
     widths = np.concatenate([each * spread for each in many])
     centre = np.zeros(size * groups)
     centre[:size] = [PRIOR[name][0] for name in names]
-    bounds = np.array([{"equal": 0, "above": 1, "within": -1}[case.row.bound] for case in rows])
+    bounds = np.array([SIDES[case.row.bound] for case in rows])
 
     def cost(point: Array) -> Array:
         left = (base + matrix @ point - measured) / scale
@@ -137,6 +142,7 @@ def _named(names: Sequence[str], values: Array) -> dict[str, float]:
 
 def law_of(rows: Sequence[Case]) -> MemoryLaw:
     """The law of rows of one kind, with its intervals."""
+    rows = [case for case in rows if not HABITS[case.stack].below_peak]
     law = _law(rows)
     known, new = _known(rows, law), _half(_left_out(rows))
     return law.model_copy(update={"known": round(known, 3), "new": round(max(known, new), 3)})

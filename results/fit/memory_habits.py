@@ -112,6 +112,9 @@ class Habit:
     head_quantised: bool = False
     """Whether bitsandbytes' 4 bits take in the head, quantised from and opened to fp16, which is
     then copied to bf16: two of its 16-bit self, at loading and where the loss is computed."""
+    below_peak: bool = False
+    """Whether what was read is not the peak, so that nothing is learnt from the rows: weights and
+    cache alone explain Qwen3's, without the pass over the prompt (`results/fit/memory.md`)."""
     one_dropout: bool = False
     """Whether queries, keys and values are one module, whose adapter drops its input once."""
 
@@ -139,7 +142,7 @@ HABITS = {
         {"padded": True},
     ),
     "transformers-2024": Habit("QwenLM/Qwen2.5 examples/speed-benchmark"),
-    "transformers-2025": Habit("QwenLM/Qwen3 docs: transformers 4.51.3"),
+    "transformers-2025": Habit("QwenLM/Qwen3 docs: transformers 4.51.3", below_peak=True),
     "mlx-2025": Habit("mlx_lm/quant: embeddings are quantised too", tables_quantised=True),
     "trl-2025": Habit(
         "trl examples/notebooks: Liger's fused loss, activations offloaded",

@@ -17,7 +17,7 @@ from knowledge.measured import Measured
 from knowledge.records import MemoryForm
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, terms, total
 from probes.footprint.settings import CONTEXT_BYTES, Architecture, Setting
-from results.fit.memory_habits import ADAPTED, HABITS, Habit, stack_of, widths_of
+from results.fit.memory_habits import ADAPTED, HABITS, stack_of, widths_of
 from results.fit.published import CARDS
 
 SHORT_PROMPT, SHORT_ANSWER = 32, 50
@@ -148,8 +148,9 @@ def counted(shapes: Shapes) -> int:
     return shapes.matrices + shapes.embeddings + norms
 
 
-def weights_beyond(row: Measured, shapes: Shapes, setting: Setting, habit: Habit) -> float:
+def weights_beyond(row: Measured, shapes: Shapes, setting: Setting) -> float:
     """Bytes of weights as published and as quantised, less those that the form counts."""
+    habit = HABITS[stack_of(row)]
     known = row.n_params if row.n_layers and not habit.untied else counted(shapes)
     tables = 0 if habit.tables_quantised else shapes.embeddings
     if opened(row):
@@ -168,7 +169,7 @@ def opened(row: Measured) -> bool:
 def beyond(row: Measured, shapes: Shapes, setting: Setting, place: str) -> float:
     """Bytes at a place that the form does not know of."""
     habit, tokens = HABITS[stack_of(row)], setting.batch * setting.seq_len
-    found = weights_beyond(row, shapes, setting, habit)
+    found = weights_beyond(row, shapes, setting)
     if opened(row) and ("load" in place or "behind" in place):
         found += 4.0 * shapes.vocabulary * shapes.hidden
     if row.method == "inference":
