@@ -57,7 +57,8 @@ def terms_of(
         found["cache"] = 4.0 * whole * shapes.n_layers * shapes.keys
     else:
         deep = 1 if setting.checkpointing else shapes.n_layers
-        found["tokens x vocabulary"] = tokens * shapes.vocabulary
+        whole = setting.loss == "plain" and setting.method != "dpo"
+        found["tokens x vocabulary"] = tokens * shapes.vocabulary * whole
         found["tokens x hidden"] = 2.0 * deep * tokens * shapes.hidden
         found["4-bit tokens x hidden"] = found["tokens x hidden"] * four_bit
     found["4-bit tables"] = 2.0 * shapes.vocabulary * shapes.hidden * four_bit
@@ -90,7 +91,16 @@ def by_stack(
         architecture, setting, beyond=held_bytes - live_bytes, four_bit=setting.quantised
     )
     run = run_name(setting.method, setting.checkpointing)
-    return calibrated(live_bytes, terms, _laws()[kind], stack, run)
+    found = calibrated(live_bytes, terms, _laws()[kind], stack, run)
+    if stack != DEFAULT_STACK:
+        return found
+    # the very operations that were traced: no allocator holds less than what is live
+    return Calibrated(
+        max(found.low_bytes, live_bytes),
+        max(found.median_bytes, live_bytes),
+        max(found.high_bytes, live_bytes),
+        found.basis,
+    )
 
 
 def calibrated(

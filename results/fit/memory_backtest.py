@@ -163,23 +163,26 @@ def errors(rows: Sequence[Judged], name: str) -> str:
 RIVALS = ("accelerate", "LLaMA-Factory", "canifinetune", "fitcheck-llm")
 
 
-def groups(rows: Sequence[Judged]) -> list[tuple[str, list[Judged]]]:
-    """Rows with a figure, by stack and method."""
+def groups(rows: Sequence[Judged], *, methods: bool) -> list[tuple[str, list[Judged]]]:
+    """Rows with a figure, by stack and by training or inference, or by method."""
     found: dict[str, list[Judged]] = {}
     for row in rows:
         if row.case.row.bound == "equal":
-            found.setdefault(f"{row.case.row.stack} | {row.case.row.method}", []).append(row)
+            run = row.case.row.method if methods else kind_of(row.case)
+            found.setdefault(f"{row.case.row.stack} | {run}", []).append(row)
     return sorted(found.items())
 
 
-def table(rows: Sequence[Judged]) -> Iterator[str]:
-    """A line for each stack and method."""
+def table(rows: Sequence[Judged], *, methods: bool) -> Iterator[str]:
+    """A line for each stack and kind of run."""
     yield (
-        "| stack | method | rows | ours, source left out | bias | in the 80 % interval"
-        " | family left out too | the form alone | " + " | ".join(RIVALS) + " |"
+        f"| stack | {'method' if methods else 'runs'} | rows | ours, source left out | bias"
+        " | in the 80 % interval | family left out too | the form alone | "
+        + " | ".join(RIVALS)
+        + " |"
     )
     yield "|---|---|---|---|---|---|---|---|" + "---|" * len(RIVALS)
-    for name, each in groups(rows):
+    for name, each in groups(rows, methods=methods):
         bias = 100 * statistics.mean(row.error("ours") for row in each)
         inside = sum(row.inside for row in each)
         rivals = " | ".join(errors(each, rival) for rival in RIVALS)
@@ -192,8 +195,9 @@ def table(rows: Sequence[Judged]) -> Iterator[str]:
 def standing(rows: Sequence[Judged]) -> Iterator[str]:
     """On which stacks each rival's median is nearer than ours, on the rows that it has."""
     for rival in RIVALS:
-        ahead, behind = [], []
-        for name, each in groups(rows):
+        ahead: list[str] = []
+        behind: list[str] = []
+        for name, each in groups(rows, methods=False):
             both = [row for row in each if rival in row.by]
             if both:
                 mine, its = (
@@ -286,7 +290,7 @@ def report(rows: Sequence[Judged], left: Counter[tuple[str, str]], by_trace: str
         "(`results/fit/memory_rows.py`), but with these rows in view, so the figures flatter;",
         "sources that were never looked at are the test.",
         "",
-        *table(rows),
+        *table(rows, methods=False),
         "",
         f"All {len(equal)} rows: ours {errors(equal, 'ours')}; the form alone"
         f" {errors(equal, 'form')}; "
@@ -294,6 +298,10 @@ def report(rows: Sequence[Judged], left: Counter[tuple[str, str]], by_trace: str
         + f". In the 80 % interval {sum(row.inside for row in equal)}. Half widths: {widths}.",
         "",
         *standing(rows),
+        "",
+        "By method:",
+        "",
+        *table(rows, methods=True),
         "",
         f"Weights and cache alone are in the median off by {at_rest(rows)}:",
         "the second were not read at the peak, and teach the calibration nothing.",
