@@ -11,6 +11,7 @@ from advisor.fit_time import Range, Times, Work, times_of
 from advisor.setting_changes import Way, ways
 from knowledge.local_speed import LocalSpeed
 from knowledge.records import MemoryForm, ModelCard
+from probes.footprint.calibration import by_stack
 from probes.footprint.closed_form import (
     TRACED_ROW,
     TRACED_TOKENS,
@@ -43,10 +44,10 @@ class Memory(Record):
     allocated_bytes: int
     """Peak of live bytes."""
     reserved_bytes: int
-    """What the allocator is expected to hold; half of all replays held less."""
+    """What the allocator is expected to hold, by replays and published rows."""
     reserved_high_bytes: int
-    """What 95 % of replays stayed below; the same where this very trace was replayed, and on a CPU,
-    which gives back what is free."""
+    """What 95 % of replays and the 80 % interval of published rows stay below; the same as above
+    where this very trace was replayed, and on a CPU, which gives back what is free."""
     context_bytes: int
     """Outside the allocator: the CUDA context, or the process and its libraries on a CPU."""
     safe_bytes: int
@@ -116,8 +117,12 @@ def memory_of(
     if not found or form is None:
         return None
     at = max(found, key=lambda place: found[place])
-    live = found[at]
-    middle, high = (live, live) if on_cpu else (form.held_median * live, form.held_high * live)
+    live = middle = high = found[at]
+    basis = [*_basis(architecture, setting, form)]
+    if not on_cpu:
+        stack = by_stack(live, form.held_median * live, architecture, setting)
+        middle, high = stack.median_bytes, max(stack.high_bytes, form.held_high * live)
+        basis.append(f"held: replays of such runs, and {stack.basis}")
     safe = safe_bytes(round(high) + context)
     return Memory(
         allocated_bytes=round(live),
@@ -126,7 +131,7 @@ def memory_of(
         context_bytes=context,
         safe_bytes=safe if is_fitted(architecture) else round(safe * STAND_IN),
         at=at.split()[1],
-        basis=tuple(_basis(architecture, setting, form)),
+        basis=tuple(basis),
     )
 
 
@@ -142,7 +147,6 @@ def _basis(architecture: Architecture, setting: Setting, form: MemoryForm) -> It
         yield "17 trainings on a CPU took up to 2 % more (results/benchmarks/cpu_footprint.md)"
         yield f"process: {PROCESS_BYTES / 1e9:g} GB, as measured there"
     else:
-        yield "held: what replays of such runs held beyond live bytes (results/fit/closed_form.md)"
         yield f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from knowledge.measured import Measured
-from results.fit.published import NAMES
+from results.fit.shapes import NAMES
 
 ADAPTED = {
     "c_attn,c_proj,w1,w2": ("all-linear",),

@@ -18,7 +18,7 @@ from knowledge.records import MemoryForm
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, terms, total
 from probes.footprint.settings import CONTEXT_BYTES, Architecture, Setting
 from results.fit.memory_habits import ADAPTED, HABITS, stack_of, widths_of
-from results.fit.published import CARDS
+from results.fit.shapes import CARDS
 
 SHORT_PROMPT, SHORT_ANSWER = 32, 50
 """Tokens of litgpt's generate.py where nothing else is asked for."""
