@@ -62,7 +62,11 @@ def run_name(method: str, checkpointing: bool) -> str:
     return f"{method} checkpointed" if checkpointing else method
 
 
+TRANSFORMERS = ("transformers", "peft", "trl", "llamafactory", "axolotl", "swift")
+"""Starts of the names of stacks whose layers and losses are those of transformers."""
+
+
 def family_of(stack: str) -> str:
-    """The code that a stack runs: PEFT's and TRL's own pages are plain transformers."""
+    """The code that a stack runs."""
     name = stack.split("-")[0]
-    return "transformers" if name in ("peft", "trl") or stack.endswith(" hf") else name
+    return TRANSFORMERS[0] if name in TRANSFORMERS or stack.endswith(" hf") else name

@@ -28,7 +28,7 @@ from knowledge.measured import read_measured
 from knowledge.records import Source
 from knowledge.stack_memory import MemoryLaw, StackMemory, family_of, run_name
 from probes.footprint.calibration import calibrated, terms_of
-from results.fit.memory_habits import HABITS
+from results.fit.memory_habits import habit_of
 from results.fit.memory_rows import Case, cases
 
 Array = NDArray[np.float64]
@@ -140,9 +140,15 @@ def _named(names: Sequence[str], values: Array) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in zip(names, values, strict=True)}
 
 
+def below_peak(case: Case) -> bool:
+    """Whether what was read is not the peak."""
+    habit = habit_of(case.row)
+    return habit is not None and habit.below_peak
+
+
 def law_of(rows: Sequence[Case]) -> MemoryLaw:
     """The law of rows of one kind, with its intervals."""
-    rows = [case for case in rows if not HABITS[case.stack].below_peak]
+    rows = [case for case in rows if not below_peak(case)]
     law = _law(rows)
     known, new = _known(rows, law), _half(_left_out(rows))
     return law.model_copy(update={"known": round(known, 3), "new": round(max(known, new), 3)})

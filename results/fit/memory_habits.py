@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from knowledge.measured import Measured
+from knowledge.stack_memory import family_of
 from results.fit.shapes import NAMES
 
 ADAPTED = {
@@ -129,6 +130,14 @@ LITGPT = Habit(
     head_quantised=True,
     one_dropout=True,
 )
+OF_2024 = Habit(
+    "transformers to 2024: fp32 logits kept, sliced and copied; bitsandbytes of those years keeps"
+    " the inputs of 4-bit layers",
+    logits=4 / 3,
+    inputs_kept=True,
+)
+PLAIN = Habit("today's transformers and peft, as they are traced")
+LAST_OLD = 2024
 HABITS = {
     "qwen-v1-2023": Habit(
         "QwenLM/Qwen finetune.py: dropout .05; peft of 2023 gave adapters the base's precision",
@@ -174,6 +183,16 @@ OTHER_NAMES = {
     "Qwen3-30B-A3B-Instruct-2507": "Qwen3-30B-A3B",
 }
 """Name in the source -> name in WIDTHS."""
+
+
+def habit_of(row: Measured) -> Habit | None:
+    """The habits of a row's stack; of stacks not looked into that are built on transformers, those
+    of its year; None of any other."""
+    stack = stack_of(row)
+    if stack in HABITS or family_of(stack) != "transformers":
+        return HABITS.get(stack)
+    year = re.search(r"-(20\d\d)", stack)
+    return OF_2024 if year and int(year[1]) <= LAST_OLD else PLAIN
 
 
 def widths_of(row: Measured) -> Widths | None:

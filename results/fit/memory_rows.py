@@ -17,7 +17,7 @@ from knowledge.measured import Measured
 from knowledge.records import MemoryForm
 from probes.footprint.closed_form import NF4_BYTES, Shapes, form_of, terms, total
 from probes.footprint.settings import CONTEXT_BYTES, Architecture, Setting
-from results.fit.memory_habits import ADAPTED, HABITS, stack_of, widths_of
+from results.fit.memory_habits import ADAPTED, PLAIN, Habit, habit_of, stack_of, widths_of
 from results.fit.shapes import CARDS
 
 SHORT_PROMPT, SHORT_ANSWER = 32, 50
@@ -78,18 +78,23 @@ def architecture_of(row: Measured) -> Architecture | None:
         if widths is None:
             return None
         found = Architecture(name=row.model, config=widths.config(), basis="widths of its config")
-    habit = HABITS.get(stack_of(row))
+    habit = habit_of(row)
     if habit is not None and habit.untied:
         found = found.model_copy(update={"config": {**found.config, "tie_word_embeddings": False}})
     return found
+
+
+def _habit(row: Measured) -> Habit:
+    """The habits of a row that is not left out."""
+    return habit_of(row) or PLAIN
 
 
 def why_not(row: Measured) -> str:
     """Why a row with a memory is not compared; empty where it is."""
     if row.n_gpu > 1:
         return "several GPUs"
-    if stack_of(row) not in HABITS:
-        return "what the stack does is not known (rank and modules, or the code, not stated)"
+    if habit_of(row) is None:
+        return "what the stack does was not looked up"
     if architecture_of(row) is None:
         return "sizes of the model not looked up, or layers of another kind"
     if "int8 cache" in row.variant:
@@ -109,7 +114,7 @@ def why_not(row: Measured) -> str:
 
 def setting_of(row: Measured) -> Setting:
     """The run as this product asks for it."""
-    habit = HABITS[stack_of(row)]
+    habit = _habit(row)
     if row.method == "inference":
         prompt = row.prompt_tokens or 1
         new = row.new_tokens or (row.seq_len or 0) - prompt
@@ -150,7 +155,7 @@ def counted(shapes: Shapes) -> int:
 
 def weights_beyond(row: Measured, shapes: Shapes, setting: Setting) -> float:
     """Bytes of weights as published and as quantised, less those that the form counts."""
-    habit = HABITS[stack_of(row)]
+    habit = _habit(row)
     known = row.n_params if row.n_layers and not habit.untied else counted(shapes)
     tables = 0 if habit.tables_quantised else shapes.embeddings
     if opened(row):
@@ -163,12 +168,12 @@ def weights_beyond(row: Measured, shapes: Shapes, setting: Setting) -> float:
 
 def opened(row: Measured) -> bool:
     """Whether the head is in 4 bits and opened where it is used."""
-    return HABITS[stack_of(row)].head_quantised and row.quantisation.startswith("bnb")
+    return _habit(row).head_quantised and row.quantisation.startswith("bnb")
 
 
 def beyond(row: Measured, shapes: Shapes, setting: Setting, place: str) -> float:
     """Bytes at a place that the form does not know of."""
-    habit, tokens = HABITS[stack_of(row)], setting.batch * setting.seq_len
+    habit, tokens = _habit(row), setting.batch * setting.seq_len
     found = weights_beyond(row, shapes, setting)
     if opened(row) and ("load" in place or "behind" in place):
         found += 4.0 * shapes.vocabulary * shapes.hidden
@@ -231,7 +236,7 @@ def case_of(row: Measured) -> Case | None:
 def peak(row: Measured, architecture: Architecture, setting: Setting, form: MemoryForm) -> float:
     """The highest place, with the stack's changes."""
     shapes, found = Shapes.of(architecture), terms(architecture, setting)
-    habit = HABITS[stack_of(row)]
+    habit = _habit(row)
     half = row.dtype == "fp16" and "deepspeed" in row.variant
     share = habit.half_logits if half else habit.logits
     once = {**found.once, LOGIT_TERM: share * found.once.get(LOGIT_TERM, 0.0)}

@@ -7,9 +7,9 @@ import pytest
 from knowledge.load import memory_stacks
 from knowledge.measured import read_measured
 from probes.footprint.closed_form import Shapes
-from results.fit.memory import kind_of, law_of, said
+from results.fit.memory import below_peak, kind_of, law_of, said
 from results.fit.memory_backtest import accelerate, akin, bits_of, llama_factory
-from results.fit.memory_habits import HABITS
+from results.fit.memory_habits import OF_2024, PLAIN, habit_of
 from results.fit.memory_rows import Case, architecture_of, cases, counted
 
 ROWS = read_measured()
@@ -50,6 +50,17 @@ def test_a_row_is_said_as_its_stack_runs_it() -> None:
     assert (answer.seq_len, answer.new_tokens) == (6144, 2048)
 
 
+def test_stacks_on_transformers_have_the_habits_of_their_year() -> None:
+    row = ROWS[0]
+
+    def of(stack: str) -> object:
+        return habit_of(row.model_copy(update={"stack": stack}))
+
+    assert of("llamafactory-2024") == OF_2024
+    assert of("axolotl-2026") == PLAIN
+    assert of("megatron-2025") is None
+
+
 def test_litgpt_s_four_bits_take_in_the_head() -> None:
     """Llama 2 7B: 4.57 GB measured, which two 16-bit heads at loading explain to a percent."""
     case = one("litgpt-2023", "Llama 2", method="inference", quantisation="bnb-nf4")
@@ -86,7 +97,7 @@ def test_out_of_memory_pulls_one_way_only() -> None:
 
 def test_what_is_shipped_was_learnt_from_these_rows() -> None:
     names = {stack.name for law in memory_stacks() for stack in law.stacks}
-    assert names == {case.stack for case in FOUND if not HABITS[case.stack].below_peak}
+    assert names == {case.stack for case in FOUND if not below_peak(case)}
 
 
 def test_rivals_rules() -> None:
