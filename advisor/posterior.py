@@ -19,6 +19,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.belief import Z
+from advisor.records import Option
 from knowledge.effects import Effects
 from probes.task import RETRIEVING, TRAINED
 
@@ -74,6 +76,15 @@ class Seen:
     """In [0, 1]."""
     items: float
     """Items of 0 and 1 that would leave the quality as uncertain as items and seeds do."""
+
+
+def seen_of(at: int, option: Option) -> Seen:
+    """What was measured of an option, the optimism of having chosen its setting taken off."""
+    sd = max(1e-3, (option.quality.high - option.quality.low) / (2 * Z))
+    n = option.quality.n
+    middle = (option.quality.value * n + 0.5) / (n + 1)
+    items = max(4.0, min(float(n), middle * (1 - middle) / sd**2))
+    return Seen(at, max(0.0, option.quality.value - option.optimism), items)
 
 
 @dataclass(frozen=True)
@@ -146,10 +157,27 @@ class Posterior:
         return drawn
 
 
-def prior(places: Sequence[Place], effects: Effects, guess: float = 0.0) -> Posterior:
-    """What is believed of the options before any of them is measured."""
+def prior(
+    places: Sequence[Place],
+    effects: Effects,
+    *,
+    means: Sequence[float] | None = None,
+    wider: float = 1.0,
+) -> Posterior:
+    """What is believed of the options before any of them is measured.
+
+    Args:
+        places: the options.
+        effects: what they share, fitted in some domain.
+        means: logits to expect of each, in place of those of the domain.
+        wider: factor on all spreads, for a domain that nothing was fitted in.
+    """
     shape = np.array([place.features(effects.reference_params) for place in places])
-    mean = np.array([effects.means[name] for name in FEATURES])
-    spread = np.array([effects.sds[name] for name in FEATURES])
-    own = np.eye(len(places)) * effects.own_sd**2
-    return Posterior(shape @ mean, (shape * spread**2) @ shape.T + own, guess)
+    spread = wider * np.array([effects.sds[name] for name in FEATURES])
+    own = np.eye(len(places)) * (wider * effects.own_sd) ** 2
+    if means is None:
+        mean = shape @ np.array([effects.means[name] for name in FEATURES])
+    else:
+        mean = np.array(means, dtype=np.float64)
+        shape[:, FEATURES.index("size")] -= shape[0, FEATURES.index("size")]
+    return Posterior(mean, (shape * spread**2) @ shape.T + own)

@@ -11,12 +11,16 @@ from knowledge.cost import SERVING_UTILISATION, serving_usd_per_month, training_
 from knowledge.errors import UserError
 from knowledge.machine_names import machine_named
 from knowledge.records import Machine, ModelCard, Source
+from probes.methods import Situation
 from probes.records import Measurement
-from probes.task import SystemSpec, TaskSpec
+from probes.task import RETRIEVING, TRAINED, SystemSpec, TaskSpec
 
 REFERENCE_MACHINE = "l4"
 """Prices are for this card unless the spec names another."""
 OWN_PRICE = "as the spec says"
+STEPS_TOKENS, PASSES = 4, 4
+"""Written with steps over what is written without, and passes over the training rows, before any
+were seen: assumptions."""
 MONTHS = 12
 """Training is paid once; serving is added up over so many months to order options by price."""
 
@@ -37,6 +41,26 @@ def price(runs: Sequence[Measurement], card: ModelCard, spec: TaskSpec, machine:
     return price_of(
         card, spec, machine, round(trained), tokens / max(1, len(answers)), all_weights=whole
     )
+
+
+def expected_usd(method: str, card: ModelCard, situation: Situation, spec: TaskSpec) -> float:
+    """`total_usd` of an option before it is measured, by the tokens to expect.
+
+    Prompts with the most examples or the fewest passages that are tried, steps STEPS_TOKENS times
+    an answer, and PASSES over the training rows: rough, to tell cheap options from dear ones.
+    """
+    prompt, answer = situation.mean_tokens, float(situation.tokens_per_output)
+    battery = situation.battery
+    if method in ("steps", "vote", "lora_steps"):
+        answer *= STEPS_TOKENS
+    if method == "few_shot":
+        prompt += max(battery.shots) * (situation.mean_tokens + answer)
+    if method in RETRIEVING:
+        prompt += min(battery.passages or (1,)) * situation.tokens_per_passage
+    width = (prompt + answer) * (max(1, battery.samples) if method == "vote" else 1)
+    trained = PASSES * situation.n_train * (prompt + answer) if method in TRAINED else 0
+    whole, machine = method == "full", reference_machine(spec)
+    return total_usd(price_of(card, spec, machine, round(trained), width, all_weights=whole))
 
 
 def price_of(

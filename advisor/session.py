@@ -16,6 +16,8 @@ from advisor.records import Option
 from advisor.report.build import build_report
 from advisor.report.files import write_report
 from advisor.report.inputs import Inputs, dev_measurements
+from advisor.stages import left_out
+from advisor.until_sure import UntilSure
 from probes.driver import Driver, Limits, Rules
 from probes.events import finished
 from probes.executors.local import Limits as WorkerLimits
@@ -112,7 +114,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
     rules, at_once = _rules(prepared, by_rung), prepared.plan.workers
     with _executor(prepared, store) as executor:
         driver = Driver(store, executor, rules, engine=prepared.engine, at_once=at_once)
-        yield from driver.run({name: rung_proposals(at) for name, at in by_rung.items()})
+        yield from _measure(prepared, store, driver, by_rung)
         yield from _open_test(prepared, store, driver)
     keep_health(prepared, store)
     inputs = Inputs.of(store)
@@ -128,6 +130,19 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             "cost": report.cost.model_dump(mode="json"),
         },
     )
+
+
+def _measure(
+    prepared: Prepared, store: RunStore, driver: Driver, by_rung: Mapping[str, Situation]
+) -> Iterator[Event]:
+    """The dev split: everything, or what could still change the decision."""
+    if not prepared.task.spec.budget.until_sure:
+        yield from driver.run({name: rung_proposals(at) for name, at in by_rung.items()})
+        return
+    stages = UntilSure(prepared, store, by_rung)
+    yield from driver.run({name: rung_proposals(at, stages.asks) for name, at in by_rung.items()})
+    for line in left_out(store, by_rung):
+        yield Event(kind="note", payload={"text": f"left out: {line}"})
 
 
 def _publish_systems(
@@ -165,13 +180,15 @@ def _executor(prepared: Prepared, store: RunStore) -> LocalExecutor:
 def _situations(prepared: Prepared) -> dict[str, Situation]:
     """Each rung's situation in the order of running.
 
-    Side by side the largest rung comes first, since the longest job should not start last; one
-    after the other the smallest does, since it has figures to show soonest.
+    Side by side the largest rung comes first, since the longest job should not start last. One
+    after the other the smallest does, since it has figures to show soonest; so it does until the
+    decision is sure, as what is cheap may settle it.
     """
     found = situations(
         prepared.task.question, prepared.rungs, prepared.plan.battery, prepared.memory_bytes
     )
-    ordered = found if prepared.plan.workers == 1 else reversed(found)
+    in_turn = prepared.plan.workers == 1 or prepared.task.spec.budget.until_sure
+    ordered = found if in_turn else reversed(found)
     return {situation.rung: situation for situation in ordered}
 
 

@@ -28,6 +28,7 @@ class Flags:
     ladder: str | None = None
     target: float | None = None
     minutes: float | None = None
+    until_sure: bool | None = None
     seed: int | None = None
     gpu: str | None = None
     usd_per_hour: float | None = None
@@ -44,8 +45,10 @@ class Flags:
         hardware = {name: value for name, value in hardware.items() if value is not None}
         if hardware:
             changes["hardware"] = spec.hardware.model_dump() | hardware
-        if self.minutes is not None:
-            changes["budget"] = spec.budget.model_dump() | {"probe_minutes": self.minutes}
+        budget = {"probe_minutes": self.minutes, "until_sure": self.until_sure}
+        budget = {name: value for name, value in budget.items() if value is not None}
+        if budget:
+            changes["budget"] = spec.budget.model_dump() | budget
         return spec_from_mapping(spec.model_dump() | changes) if changes else spec
 
 

@@ -225,10 +225,17 @@ def _tokenizer_folder(ref: ModelRef) -> Path | None:
     return folder if folder and (folder / "tokenizer.json").is_file() else None
 
 
-def rung_proposals(situation: Situation) -> Proposals:
-    """The cells of the wanted methods on one rung, in the order of METHODS."""
+def rung_proposals(
+    situation: Situation, asks: Callable[[str, str], bool] = lambda rung, name: True
+) -> Proposals:
+    """The cells of the wanted methods on one rung, in the order of METHODS.
+
+    `asks` is called with rung and method before each method: False leaves it out.
+    """
     known: dict[str, list[Measurement]] = {}
     for name in wanted(situation.methods):
+        if not asks(situation.rung, name):
+            continue
         seen: list[Measurement] = []
         yield from observed(method(name).propose(situation, known), seen)
         known[name] = seen

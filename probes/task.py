@@ -104,6 +104,8 @@ class Budget(Record):
     probe_minutes: float = Field(default=30.0, gt=0, le=100_000)
     training_usd: float | None = Field(default=None, ge=0)
     serving_usd_per_month: float | None = Field(default=None, ge=0)
+    until_sure: bool = False
+    """Whether methods are left out that could hardly change the decision any more."""
 
 
 class ModelRef(Record):

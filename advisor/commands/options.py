@@ -41,6 +41,7 @@ GPU_FLAGS = (
 )  # fmt: skip
 RUN_FLAGS = (
     click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of the probes, in minutes."),
+    click.option("--until-sure/--everything", default=None, help="Leave out methods that could hardly change the decision any more."),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the run."),
 )  # fmt: skip
 

@@ -17,8 +17,8 @@ from advisor.choice import threshold
 from advisor.lab.laboratory import Place, driven
 from advisor.next_probe import NOTHING, Outlook, Probe, Question
 from advisor.posterior import Place as Stand
-from advisor.posterior import Posterior, Seen, prior
-from advisor.prices import price_of, reference_machine, total_usd
+from advisor.posterior import Posterior, Seen, prior, seen_of
+from advisor.prices import expected_usd, reference_machine, total_usd
 from advisor.records import Option
 from knowledge.load import effects
 from probes.lab.menu import PROMPTS, TRAINED, everything, proposals, tuning_cells
@@ -27,8 +27,6 @@ from probes.records import Cell, Measurement
 
 FEW = 50
 """Items of a first look."""
-STEPS_TOKENS = 4
-"""Written with steps over what is written without, before any were seen: an assumption."""
 Key = tuple[str, str]
 """(method, rung)."""
 
@@ -99,18 +97,8 @@ class Prober:
         known = self.measured.get(belief.option_name(method, rung))
         if known is not None:
             return total_usd(known.price)
-        here, spec = self.place.situations[rung], self.place.spec
-        prompt, answer = here.mean_tokens, float(here.tokens_per_output)
-        if method in ("steps", "vote"):
-            answer *= STEPS_TOKENS
-        if method == "few_shot":
-            prompt += 8 * (here.mean_tokens + answer)
-        if method in ("rag", "lora_rag"):
-            prompt += here.tokens_per_passage
-        width = (prompt + answer) * (here.battery.samples if method == "vote" else 1)
-        trained = 12 * here.n_train * (prompt + answer) if method in TRAINED else 0
-        card, machine = self.place.cards[rung], reference_machine(spec)
-        return total_usd(price_of(card, spec, machine, round(trained), width, all_weights=False))
+        here, card = self.place.situations[rung], self.place.cards[rung]
+        return expected_usd(method, card, here, self.place.spec)
 
     def steps(self) -> Iterator[Step]:
         """The next step of each option that has one."""
@@ -198,18 +186,11 @@ class Prober:
             return
         self.measured[name] = option
         at = self.keys.index(key)
-        self.seen[at] = Seen(at, max(0.0, option.quality.value - option.optimism), items_of(option))
+        self.seen[at] = seen_of(at, option)
 
 
 NEEDS: Mapping[str, tuple[str, ...]] = {"vote": ("zero_shot", "steps"), "lora_rag": ("rag", "lora")}
 """Methods whose settings another one takes over."""
-
-
-def items_of(option: Option) -> float:
-    """Items of 0 and 1 that would leave the figure as uncertain as its interval says."""
-    sd = max(1e-3, (option.quality.high - option.quality.low) / (2 * belief.Z))
-    middle = (option.quality.value * option.quality.n + 0.5) / (option.quality.n + 1)
-    return max(4.0, min(float(option.quality.n), middle * (1 - middle) / sd**2))
 
 
 def probed(place: Place) -> tuple[Prober, Outlook]:

@@ -155,6 +155,7 @@ def _not_run(inputs: Inputs) -> Iterator[str]:
         yield "retrieval (RAG): the spec names no documents"
     elif inputs.documents.kind == "none":
         yield "the oracle arm of retrieval: it is not known which passages answer the items"
+    yield from inputs.left_out
     tried = {found.cell.method for found in inputs.measurements}
     if spec.methods:
         left_out = [name for name in METHODS if name not in wanted(spec.methods)]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from advisor.prices import reference_machine
 from advisor.room import Space, space_for
+from advisor.stages import left_out
 from knowledge.records import Machine, ModelCard
 from probes.audit.records import Audit
 from probes.documents import Documents
@@ -44,6 +45,8 @@ class Inputs:
     """How well the documents can be searched; None where there are none, or before the end."""
     audit: Audit | None = None
     """None in runs from before it was kept."""
+    left_out: Sequence[str] = ()
+    """Methods that could hardly have changed the decision, each with the reason."""
 
     @classmethod
     def of(cls, store: RunStore) -> Inputs:
@@ -70,6 +73,7 @@ class Inputs:
             test_openings=store.test_openings(),
             health=_kept(store, HEALTH, RetrievalHealth),
             audit=_kept(store, AUDIT, Audit),
+            left_out=left_out(store, [card.name for card in cards]),
         )
 
     @property

@@ -1,0 +1,138 @@
+"""Leaves out methods that could hardly change the decision any more (`budget.until_sure`).
+
+Before a method runs on a rung, everything measured so far is put into one distribution over all
+options (`advisor.posterior`). Where the decision is sure, or the option is almost never the right
+one whatever comes out, the method is left out there. What was decided is kept with the run, so that
+a resumed run asks for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from advisor import belief
+from advisor.choice import threshold
+from advisor.nature import Nature, nature_of
+from advisor.next_probe import NOTHING, SURE, Outlook, Question
+from advisor.posterior import Place, prior, seen_of
+from advisor.prepare import Prepared
+from advisor.prices import expected_usd, reference_machine, total_usd
+from advisor.prior import expected
+from advisor.records import Option
+from advisor.stages import stage_name
+from knowledge.load import effects, expectations
+from probes.methods import DIAGNOSTIC, Situation, wanted
+from probes.records import Measurement
+from probes.store import RunStore
+
+LEAST = 0.01
+"""Chance of being the right choice below which an option is not measured."""
+UNFITTED = 1.5
+"""Factor on spreads where the models are not the pocket ladder's: nothing was fitted there."""
+BUILT_ON: Mapping[str, tuple[str, ...]] = {
+    "zero_shot": ("vote",),
+    "steps": ("vote",),
+    "rag": ("lora_rag", "vote"),
+    "lora": ("lora_rag", "full"),
+}
+"""Methods whose settings others take over: they run where one of those may be right."""
+
+
+class UntilSure:
+    """Says of each method on each rung whether it is worth running."""
+
+    def __init__(
+        self, prepared: Prepared, store: RunStore, situations: Mapping[str, Situation]
+    ) -> None:
+        self._prepared, self._store, self._situations = prepared, store, situations
+        self._cards = {rung.ref.name: rung.card for rung in prepared.rungs}
+
+    def asks(self, rung: str, method: str) -> bool:
+        """Whether the method is to run on that rung; decided once, and kept."""
+        name = stage_name(rung, method)
+        known = self._store.frozen(name)
+        if known is None:
+            why = self._why_not(rung, method)
+            known = {"runs": why is None, "why": why or ""}
+            self._store.freeze(name, known)
+        return bool(known["runs"])
+
+    @cached_property
+    def _keys(self) -> list[tuple[str, str]]:
+        """(method, rung) of every option that could be measured."""
+        return [
+            (method, rung)
+            for rung, situation in self._situations.items()
+            for method in wanted(situation.methods)
+            if method not in DIAGNOSTIC
+        ]
+
+    def _why_not(self, rung: str, method: str) -> str | None:
+        outlook = self._outlook()
+        if outlook.certainty >= SURE:
+            return f"{self._told(outlook)} with a probability of {outlook.certainty:.2f}"
+        if method in DIAGNOSTIC:
+            return None
+        names = (method, *BUILT_ON.get(method, ()))
+        mine = [at for at, key in enumerate(self._keys) if key[0] in names and key[1] == rung]
+        chance = max((float((outlook.right == at).mean()) for at in mine), default=1.0)
+        if chance >= LEAST:
+            return None
+        return f"a chance of {chance:.3f} of being the right choice, whatever it reached"
+
+    def _told(self, outlook: Outlook) -> str:
+        if outlook.chosen == NOTHING:
+            return "nothing is enough"
+        method, rung = self._keys[outlook.chosen]
+        return f"{belief.option_name(method, rung)} is right"
+
+    def _outlook(self) -> Outlook:
+        """The decision by what is in the store now."""
+        spec = self._prepared.task.spec
+        measured = self._measured(self._store.measurements())
+        now = prior(
+            [Place(method, self._cards[rung].n_params) for method, rung in self._keys],
+            effects()[0],
+            means=None if self._prepared.rehearsal else self._means(),
+            wider=1.0 if self._prepared.rehearsal else UNFITTED,
+        )
+        usd: list[tuple[float, int]] = []
+        for at, (method, rung) in enumerate(self._keys):
+            option = measured.get(belief.option_name(method, rung))
+            if option is not None:
+                now = now.given(seen_of(at, option))
+            if option is None or not option.barred:
+                usd.append((self._usd(method, rung, option), at))
+        order = tuple(at for _, at in sorted(usd)) or tuple(range(len(self._keys)))
+        return Outlook(Question(order, spec.target, threshold(spec)), now)
+
+    def _measured(self, measurements: Sequence[Measurement]) -> dict[str, Option]:
+        """Options by name, as the advice reads them."""
+        spec = self._prepared.task.spec
+        dev = {example.item.id: example for example in self._prepared.task.splits.dev}
+        found = belief.options(measurements, spec, dev, self._cards, reference_machine(spec))
+        return {option.name: option for option in found}
+
+    def _usd(self, method: str, rung: str, option: Option | None) -> float:
+        if option is not None:
+            return total_usd(option.price)
+        spec = self._prepared.task.spec
+        return expected_usd(method, self._cards[rung], self._situations[rung], spec)
+
+    def _means(self) -> list[float]:
+        """Logits that published results let one expect of each option."""
+        return [
+            expected(method, self._cards[rung].n_params, self._nature, expectations()).mean
+            for method, rung in self._keys
+        ]
+
+    @cached_property
+    def _nature(self) -> Nature:
+        task = self._prepared.task
+        return nature_of(
+            task.spec.task_type,
+            n_rows=len(task.splits.train),
+            n_labels=len(task.labels) or None,
+            answers_from="documents" if task.documents.passages else None,
+        )
