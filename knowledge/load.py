@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from knowledge.curves import LossCurves, QualityCurves
 from knowledge.effects import Effects
 from knowledge.errors import UserError
 from knowledge.expectations import Expectations
@@ -32,6 +33,8 @@ KINDS: dict[str, tuple[str, type[Fact]]] = {
     "effects": ("prior/effects.yaml", Effects),
     "coverage": ("claims/coverage/*.yaml", Coverage),
     "throughput": ("throughput/throughput.yaml", Throughput),
+    "quality_curves": ("curves/quality.yaml", QualityCurves),
+    "loss_curves": ("curves/loss.yaml", LossCurves),
 }
 """Name -> (YAML files, what each of their rows is)."""
 F = TypeVar("F", bound=Fact)
@@ -111,6 +114,18 @@ def effects() -> tuple[Effects, ...]:
 def throughput() -> Throughput:
     """What times of training and of answers are computed from."""
     return _read("throughput", Throughput)[0]
+
+
+@cache
+def quality_curves() -> QualityCurves:
+    """What published learning curves of bounded metrics let one expect."""
+    return _read("quality_curves", QualityCurves)[0]
+
+
+@cache
+def loss_curves() -> LossCurves:
+    """The same of losses."""
+    return _read("loss_curves", LossCurves)[0]
 
 
 @cache

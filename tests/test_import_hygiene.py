@@ -103,6 +103,7 @@ CORE = (
     "probes.audit.shift",
     "probes.audit.too_long",
     "probes.audit.unreadable",
+    "probes.curves",
     "probes.data",
     "probes.documents",
     "probes.driver",
