@@ -15,13 +15,18 @@ class Widening(Fact):
     """By how much intervals are widened so that they hold what they say: split conformal.
 
     The half of an interval above its centre and the half below are multiplied by the factor; it is
-    the quantile, at the level, of the factors that published curves would have needed.
+    the quantile, at the level, of the factors that published curves would have needed. Each row is
+    calibrated by itself (Mondrian conformal prediction, Vovk et al. 2003): curves that look certain
+    need more widening than curves that look open.
     """
 
     horizon: float = Field(gt=0)
     """For predictions at up to so many times the largest n seen."""
     points: int = Field(gt=0)
     """For curves of so many points and more, up to the next row's."""
+    spread: float = Field(gt=0)
+    """For predictions whose 80 % interval spans, not yet widened, up to so much of ln error, from
+    where the row before ends."""
     at_80: float = Field(gt=0)
     at_90: float = Field(gt=0)
     at_95: float = Field(gt=0)

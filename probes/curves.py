@@ -25,6 +25,8 @@ FURTHEST = 16.0
 """Times the largest n that a prediction may lie ahead (facts of results/curves: errors triple)."""
 _NODES = np.array([normal_quantile((i + 0.5) / 15) for i in range(15)])
 _Z80 = normal_quantile(0.9)
+_LEVELS = (0.8, 0.9, 0.95)
+"""Calibrated ones."""
 
 
 class NoCurve(ValueError):
@@ -78,15 +80,15 @@ class Predicted:
         """
         if not 0 < level < 1:
             raise ValueError(f"a level of {level}")
-        factor, centre = _factor(self.widening, level), self.log_centre
-        down, up = self.halves(level)
+        centre = self.log_centre
+        down, up = self._widened(level)
         middle = math.exp(centre)
         items = normal_quantile(0.5 + level / 2) * self.items_sd
-        low = middle - math.hypot(middle - math.exp(centre - factor * down), items)
-        high = middle + math.hypot(math.exp(min(20.0, centre + factor * up)) - middle, items)
+        low = middle - math.hypot(middle - math.exp(centre - down), items)
+        high = middle + math.hypot(math.exp(min(20.0, centre + up)) - middle, items)
         if self.kind == "loss":
             return max(0.0, low), high
-        return max(0.0, 1 - high), min(1.0, 1 - low)
+        return max(0.0, 1 - high), 1.0 if low <= SMALLEST else 1 - low
 
     def p_at_least(self, target: float) -> float:
         """P(measurement >= target), by normals as wide as each half of the 80 % interval.
@@ -109,6 +111,15 @@ class Predicted:
     def log_centre(self) -> float:
         """ln of the error or the loss at the centre."""
         return math.log(max(SMALLEST, self.mean if self.kind == "loss" else 1 - self.mean))
+
+    def _widened(self, level: float) -> tuple[float, float]:
+        """The halves in ln error; no lower level that is calibrated has longer ones."""
+        down, up = 0.0, 0.0
+        for each in (*(lower for lower in _LEVELS if lower < level), level):
+            below, above = self.halves(each)
+            factor = _factor(self.widening, each)
+            down, up = max(down, factor * below), max(up, factor * above)
+        return down, up
 
     def halves(self, level: float) -> tuple[float, float]:
         """Distance of the interval's ends from the centre in ln error, before the widening."""
@@ -166,6 +177,9 @@ class Curve:
         weights = np.repeat(mixture.weights / len(_NODES), len(_NODES))
         order = np.argsort(parts)
         below = np.cumsum(weights[order]) - weights[order] / 2
+        held = parts[order] if self.kind == "loss" else np.minimum(0.0, parts[order])
+        low, high = np.interp([0.1, 0.9], below, held)
+        spread = max(1e-6, centre - float(low)) + max(1e-6, float(high) - centre)
         horizon = n / self.points[-1].n
         return Predicted(
             n=n,
@@ -173,8 +187,8 @@ class Curve:
             mean=math.exp(centre) if self.kind == "loss" else 1 - math.exp(centre),
             items_sd=math.sqrt(self.points[-1].items),
             kind=self.kind,
-            widening=_row(self.prior.widening, horizon, len(self.points)),
-            log_values=parts[order] if self.kind == "loss" else np.minimum(0.0, parts[order]),
+            widening=widening_for(self.prior.widening, horizon, len(self.points), spread),
+            log_values=held,
             below=below,
         )
 
@@ -223,15 +237,19 @@ def _seeds(point: Point, kind: Kind) -> float:
     return SEED_SD_PRIOR**2 / point.n_seeds if kind == "quality" else 0.0
 
 
-def _row(rows: Sequence[Widening], horizon: float, n_points: int) -> Widening:
-    """The row of that horizon, or the furthest, and of the most points not above `n_points`."""
+def widening_for(
+    rows: Sequence[Widening], horizon: float, n_points: int, spread: float
+) -> Widening:
+    """The row of that horizon, or the furthest, of the most points not above, of that spread."""
     furthest = max(row.horizon for row in rows)
     reached = min(row.horizon for row in rows if row.horizon >= min(horizon, furthest))
     mine = [row for row in rows if row.horizon == reached]
     few = min(row.points for row in mine)
-    return max((r for r in mine if r.points <= max(few, n_points)), key=lambda row: row.points)
+    most = max(row.points for row in mine if row.points <= max(few, n_points))
+    mine = sorted((row for row in mine if row.points == most), key=lambda row: row.spread)
+    return next((row for row in mine if spread <= row.spread), mine[-1])
 
 
 def _factor(row: Widening, level: float) -> float:
     """Between the levels calibrated by straight lines; outside, that of the nearest."""
-    return float(np.interp(level, (0.8, 0.9, 0.95), (row.at_80, row.at_90, row.at_95)))
+    return float(np.interp(level, _LEVELS, (row.at_80, row.at_90, row.at_95)))

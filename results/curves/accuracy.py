@@ -19,7 +19,7 @@ from scipy.optimize import curve_fit
 from scipy.stats import norm
 
 from knowledge.curves import QualityCurves
-from probes.curves import curve
+from probes.curves import curve, widening_for
 from results.curves.fit import NAMES, Case, cases_once, quality_curves
 from results.curves.published import (
     BANDS,
@@ -131,8 +131,7 @@ def error_table(series: Sequence[Series], priors: dict[str, QualityCurves]) -> I
 
 def held(case: Case, prior: QualityCurves) -> list[tuple[bool, float]]:
     """At each of LEVELS: whether the interval held the value, and its width in accuracy."""
-    rows = [row for row in prior.widening if row.horizon == BANDS[case.band][0]]
-    row = max((r for r in rows if r.points <= case.points), key=lambda r: r.points)
+    row = widening_for(prior.widening, BANDS[case.band][0], case.points, case.spread)
     found = []
     for at, factor in enumerate((row.at_80, row.at_90, row.at_95)):
         centre, down, up = case.width[at]

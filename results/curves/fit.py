@@ -35,12 +35,13 @@ NAMES = ("decay", "floor", "broad", "late", "wander")
 GRID = tuple(product((0.25, 0.4), (0.05, 0.1), (0.0, 0.3), (0.5, 0.9), (0.01, 0.03)))
 """Settings of NAMES."""
 FIXED = {"decay_spread": 1.0, "wander_spread": 0.8, "scatter": 0.3}
-STEPS = (1, 2, 3, 4, 6)
+STEPS = (1, 2, 4)
 """Points from which on intervals are widened by a row of their own."""
 LEVELS = (0.8, 0.9, 0.95)
 _SAMPLE = 30
 """Curves of LCDB that a prior is chosen on."""
-_ONE = (Widening(horizon=FURTHEST, points=1, at_80=1, at_90=1, at_95=1, n=1),)
+_WIDEST = 99.0
+_ONE = (Widening(horizon=FURTHEST, points=1, spread=_WIDEST, at_80=1, at_90=1, at_95=1, n=1),)
 
 
 def _source(title: str, **more: str) -> Reference:
@@ -74,6 +75,11 @@ class Case:
     """At each of LEVELS."""
     width: tuple[tuple[float, float, float], ...]
     """At each: ln of the centre's error, and the unwidened halves below and above it."""
+
+    @property
+    def spread(self) -> float:
+        """What the 80 % interval spans of ln error before it is widened."""
+        return self.width[0][1] + self.width[0][2]
 
 
 def quality_prior(series: Iterable[Series], *, without: Collection[str] = ()) -> QualityCurves:
@@ -144,24 +150,34 @@ def cases(one: Series, prior: QualityCurves | LossCurves, *, starts: int = 99) -
     return found
 
 
-def widening(found: Sequence[Case]) -> tuple[Widening, ...]:
-    """Split-conformal factors: the ceil((n+1) level)-th smallest factor needed, row by row."""
+def widening(found: Sequence[Case], parts: int) -> tuple[Widening, ...]:
+    """Split-conformal factors, row by row; each row's cases in `parts` equal parts by spread."""
     rows = []
     for at, (horizon, _) in enumerate(BANDS):
         for few, many in pairwise((*STEPS, 10**9)):
-            mine = [c.needed for c in found if c.band == at and few <= c.points < many]
+            mine = [c for c in found if c.band == at and few <= c.points < many]
             if not mine:
                 continue
-            needed = np.sort(np.array(mine), axis=0)
-            n = len(needed)
-            ranks = [min(n, int(np.ceil((n + 1) * level))) - 1 for level in LEVELS]
-            at_80, at_90, at_95 = (
-                round(float(max(0.01, needed[rank, i])), 3) for i, rank in enumerate(ranks)
-            )
-            rows.append(
-                Widening(horizon=horizon, points=few, at_80=at_80, at_90=at_90, at_95=at_95, n=n)
-            )
+            spreads = np.array([c.spread for c in mine])
+            inner = np.quantile(spreads, np.arange(1, parts) / parts)
+            edges = (0.0, *(round(float(edge), 3) for edge in inner), _WIDEST)
+            for low, high in pairwise(edges):
+                needed = [c.needed for c in mine if low < c.spread <= high]
+                rows.append(_calibrated(needed, horizon, few, high))
     return tuple(rows)
+
+
+def _calibrated(
+    cases_needed: Sequence[tuple[float, ...]], horizon: float, points: int, spread: float
+) -> Widening:
+    """The ceil((n+1) level)-th smallest factor needed, at each level."""
+    needed = np.sort(np.array(cases_needed), axis=0)
+    n = len(needed)
+    factors = {"horizon": horizon, "points": points, "spread": spread, "n": n}
+    for at, (level, name) in enumerate(zip(LEVELS, ("at_80", "at_90", "at_95"), strict=True)):
+        rank = min(n, int(np.ceil((n + 1) * level))) - 1
+        factors[name] = round(float(max(0.01, needed[rank, at])), 3)
+    return Widening.model_validate(factors)
 
 
 def quality_curves(series: Sequence[Series], *, without: Collection[str] = ()) -> QualityCurves:
@@ -170,7 +186,7 @@ def quality_curves(series: Sequence[Series], *, without: Collection[str] = ()) -
     found = [c for one in series if one.set not in without for c in cases_once(one, prior)]
     return prior.model_copy(
         update={
-            "widening": widening(found),
+            "widening": widening(found, 3),
             "domain": "accuracy of 12 learners on tables at 16 to 524,288 rows (LCDB 1.1) and of"
             " Llama-2-7B tuned on 32 to 16,384 rows with labels (long-context ICL)",
             "sources": (LCDB, LONG),
@@ -214,7 +230,7 @@ def loss_curves(series: dict[str, list[Series]], *, without: Collection[str] = (
         sources=(RECTIFIED,),
     )
     found = [case for one in mine for case in cases(one, known)]
-    return known.model_copy(update={"widening": widening(found)})
+    return known.model_copy(update={"widening": widening(found, 1)})
 
 
 def _surprise(

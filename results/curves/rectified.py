@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from knowledge.curves import LossCurves
 from probes.curve_models import accepted, two_points
-from probes.curves import Predicted, curve
+from probes.curves import Predicted, curve, widening_for
 from results.curves.fit import cases, loss_curves
 from results.curves.published import BANDS, LOSSES, bootstrap_sets, losses
 
@@ -235,8 +235,7 @@ def held(bench: Bench) -> Iterator[str]:
             for case in cases(one, prior):
                 if case.points < 2:
                     continue
-                rows = [r for r in prior.widening if r.horizon == BANDS[case.band][0]]
-                row = max((r for r in rows if r.points <= case.points), key=lambda r: r.points)
+                row = widening_for(prior.widening, BANDS[case.band][0], case.points, case.spread)
                 found.setdefault(case.band, []).append(
                     (name, case.needed[0] <= row.at_80, case.needed[1] <= row.at_90)
                 )

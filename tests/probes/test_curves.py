@@ -40,6 +40,15 @@ def test_qualities_stay_within_bounds(values: list[float], ahead: float, level: 
 
 
 @settings(max_examples=25, deadline=None)
+@given(QUALITIES, st.sampled_from((1.5, 2, 4, 8, 16)))
+def test_wider_levels_hold_narrower_ones(values: list[float], ahead: float) -> None:
+    said = curve(doubling(values, seeds=1e-4)).at(32 * 2 ** (len(values) - 1) * ahead)
+    inner, outer, widest = (said.interval(level) for level in (0.8, 0.9, 0.95))
+    assert widest[0] <= outer[0] <= inner[0]
+    assert inner[1] <= outer[1] <= widest[1]
+
+
+@settings(max_examples=25, deadline=None)
 @given(LOSSES, st.floats(1, FURTHEST))
 def test_losses_stay_above_nothing(values: list[float], ahead: float) -> None:
     known = curve(doubling(values), kind="loss")
