@@ -163,7 +163,8 @@ def widening(found: Sequence[Case], parts: int) -> tuple[Widening, ...]:
             edges = (0.0, *(round(float(edge), 3) for edge in inner), _WIDEST)
             for low, high in pairwise(edges):
                 needed = [c.needed for c in mine if low < c.spread <= high]
-                rows.append(_calibrated(needed, horizon, few, high))
+                if needed:  # two edges may be one
+                    rows.append(_calibrated(needed, horizon, few, high))
     return tuple(rows)
 
 
