@@ -68,8 +68,9 @@ def made_table(
     quality: Quality = by_size,
     name: str = "made",
     fractions: tuple[float, ...] = FRACTIONS,
+    alike: bool = False,
 ) -> Table:
-    """A whole table: every cell of every rung, with its truth."""
+    """A whole table: every cell of every rung, and its truth; `alike`: all answers the same."""
     table = Table(path)
     header = Header(
         family=family(name),
@@ -83,18 +84,20 @@ def made_table(
         for share in fractions:
             for _ in driven(
                 everything(at_fraction(whole, share), whole),
-                lambda cell: _answered(table, header, cell, quality),
+                lambda cell: _answered(table, header, cell, quality, alike),
             ):
                 pass
     return table
 
 
-def _answered(table: Table, header: Header, cell: Cell, quality: Quality) -> Measurement:
+def _answered(
+    table: Table, header: Header, cell: Cell, quality: Quality, alike: bool
+) -> Measurement:
     name = cell_id(cell)
     if name not in table.cells:
         share = cell.n_train / header.situation(cell.rung).n_train if cell.n_train else 1.0
         bias = quality(cell.method, cell.rung, share)
-        table.add(line_of(measurement(cell, bias)))
+        table.add(line_of(measurement(cell, bias, alike=alike)))
         if cell.role != "tune":
             right = _coins(name + "truth", bias, N_TRUTH)
             cost = Cost(cpu_s=0.2, input_tokens=18 * N_TRUTH)
@@ -103,7 +106,7 @@ def _answered(table: Table, header: Header, cell: Cell, quality: Quality) -> Mea
     return restored(table.cells[name], header).model_copy(update={"cell": cell})
 
 
-def measurement(cell: Cell, bias: float) -> Measurement:
+def measurement(cell: Cell, bias: float, *, alike: bool = False) -> Measurement:
     """A measurement whose answers are right with that probability."""
     right = _coins(cell_id(cell), bias, cell.n_eval)
     trained = "learning_rate" in cell.params
@@ -117,7 +120,10 @@ def measurement(cell: Cell, bias: float) -> Measurement:
         ),
         predictions=tuple(
             Prediction(
-                item_id=item_id(at), text=f"answer {int(value)}", input_tokens=18, output_tokens=3
+                item_id=item_id(at),
+                text="right" if value or alike else f"wrong {at} {cell.rung}",
+                input_tokens=18,
+                output_tokens=3,
             )
             for at, value in enumerate(right)
         ),

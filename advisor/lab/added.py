@@ -23,7 +23,6 @@ from ruamel.yaml.error import YAMLError
 from knowledge.errors import UserError
 from probes.lab.family import SPARE, Family, Row, sides, write_lines
 from probes.sinks import one_line
-from probes.summary import is_item_mean
 
 GENERATOR, SPECIFICATION = "generate.py", "family.yaml"
 LIMIT_S = 60.0
@@ -95,19 +94,13 @@ def read_family(folder: Path) -> Family:
         raise UserError("E-LAB-SPEC", f"{at}: {first['msg']}", place=place) from None
     except (YAMLError, OSError, ValueError, TypeError) as error:
         raise UserError("E-LAB-SPEC", one_line(str(error), 160), place=place) from None
-    if family.metric == "macro_f1" or not _is_mean(family):
+    if family.metric == "macro_f1":
         what = f"`{family.metric}` is no mean over items"
         raise UserError("E-LAB-METRIC", what, place=place, hint="use accuracy")
     if (family.metric == "command") != bool(family.scorer):
         what = "`metric: command` and `scorer:` go together"
         raise UserError("E-LAB-SPEC", what, place=place)
     return family
-
-
-def _is_mean(family: Family) -> bool:
-    from advisor.lab.scenarios import specification
-
-    return is_item_mean(specification(family, family.target, 1))
 
 
 def generated(folder: Path, family: Family, seed: int) -> list[Row]:

@@ -22,9 +22,9 @@ BINDS: Mapping[str, str] = {
 """What binds where an option of that method is the cheapest that is truly enough."""
 RISING = 0.04
 """Gain of the best tuned option from the last doubling of the data that calls for more of it."""
-AGREED = 0.5
-"""Share of items that two sizes both miss on which they give one and the same answer: then it is
-the references that err."""
+AGREED, BEYOND, LEARNT = 0.8, 0.1, 0.5
+"""Where the two largest tuned rungs agree on so many items, by so much more than they agree with
+the references, and have learnt something at all, it is the references that err."""
 
 
 def binds(lab: Laboratory, target: float | None = None) -> str:
@@ -66,31 +66,41 @@ def _unmet(lab: Laboratory, truths: Sequence[Truth], target: float) -> str:
     top = max(tuned, key=lambda truth: truth.quality.value, default=None)
     if top is not None and _gain(lab, top) >= RISING:
         return "data"
-    return "label-noise" if _agreement(lab) >= AGREED else "nothing-suffices"
+    quality = top.quality.value if top is not None else 0.0
+    agreed = _agreement(lab)
+    noisy = agreed >= max(AGREED, quality + BEYOND) and quality >= LEARNT
+    return "label-noise" if noisy else "nothing-suffices"
 
 
 def _gain(lab: Laboratory, top: Truth) -> float:
-    """What the last doubling of the data brought to that option; 0 where it was not measured."""
-    whole = lab.wholes[top.rung].n_train
-    half = round(lab.fraction * whole / 2)
+    """What the last doubling of the data brought to that method, over the rungs on which both
+    amounts were measured: the best of several options alone would look better than it is."""
+    gains = []
+    for rung, whole in lab.wholes.items():
+        amounts = [round(lab.fraction * whole.n_train / part) for part in (1, 2)]
+        levels = [_level(lab, top.method, rung, n_train) for n_train in amounts]
+        gains += [levels[0] - levels[1]] if levels[0] and levels[1] else []
+    return sum(gains) / len(gains) if gains else 0.0
+
+
+def _level(lab: Laboratory, method: str, rung: str, n_train: int) -> float | None:
+    """Mean quality on the truth's items of the runs with so much data; None without any."""
     found = []
     for line in lab.table.cells.values():
         cell = line.cell
-        if (cell.method, cell.rung, cell.n_train) == (top.method, top.rung, half):
-            truth = lab.table.truth(cell_id(cell))
-            found += [sum(truth) / len(truth)] if truth and cell.role == "repeat" else []
-    return top.quality.value - sum(found) / len(found) if found else 0.0
+        if (cell.method, cell.rung, cell.n_train, cell.role) == (method, rung, n_train, "repeat"):
+            truth = lab.table.truth(cell_id(cell)) or []
+            found += [sum(truth) / len(truth)] if truth else []
+    return sum(found) / len(found) if found else None
 
 
 def _agreement(lab: Laboratory) -> float:
-    """How often the two largest tuned rungs give the same answer where both miss the reference."""
-    runs = [_repeat(lab, rung) for rung in list(lab.situations)[-2:]]
-    if len(runs) < 2 or any(run is None for run in runs):
+    """On how many dev items the two largest tuned rungs give the same answer."""
+    runs = [run for rung in list(lab.situations)[-2:] if (run := _repeat(lab, rung)) is not None]
+    if len(runs) < 2:
         return 0.0
-    first, second = (_answers(lab, run) for run in runs if run is not None)
-    both = [a == b for (a, right_a), (b, right_b) in zip(first, second, strict=True)
-            if not right_a and not right_b]  # fmt: skip
-    return sum(both) / len(both) if len(both) >= 10 else 0.0
+    first, second = (base64.b64decode(lab.line(run.cell).answers) for run in runs)
+    return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
 
 
 def _repeat(lab: Laboratory, rung: str) -> Measurement | None:
@@ -103,9 +113,3 @@ def _repeat(lab: Laboratory, rung: str) -> Measurement | None:
         and each.quality is not None
     ]
     return max(found, key=lambda each: each.quality.value if each.quality else 0.0, default=None)
-
-
-def _answers(lab: Laboratory, run: Measurement) -> list[tuple[int, bool]]:
-    """(byte of the answer, whether it is right) of each dev item."""
-    bytes_ = base64.b64decode(lab.line(run.cell).answers)
-    return list(zip(bytes_, (score.quality == 1 for score in run.scores), strict=True))

@@ -19,7 +19,7 @@ from advisor.prices import reference_machine
 from advisor.records import Option
 from probes.lab.menu import FRACTIONS, at_fraction, everything, proposals
 from probes.lab.menu import TRAINED as TRAINED_HERE
-from probes.methods import Situation, best
+from probes.methods import Situation
 from probes.methods.zero_shot import variants
 from probes.records import Cell, Measurement
 from probes.task import TRAINED
@@ -157,26 +157,31 @@ def halving(place: Place) -> Choice:
         for name in _arms(place, situation)
     }
     points: dict[tuple[str, str], list[tuple[float, float]]] = {arm: [] for arm in going}
-    last: dict[tuple[str, str], list[Measurement]] = {}
+    last: dict[tuple[str, str], Measurement] = {}
     shares = [share for share in sorted(FRACTIONS) if share <= place_fraction(place)]
     n_items = SCREENED_ITEMS
     for share in shares:
         for name, rung in going:
-            situation = at_fraction(place.wholes[rung], share)
-            cells = _arms(place, situation).get(name, [])
-            measured = [place.ask(cell, n_items) for cell in cells]
-            top = best([each for each in measured if each.cell.role != "tune"])
-            if top is None or top.quality is None:
-                continue
-            last[name, rung] = measured
-            points[name, rung].append((share, top.quality.value))
-            going[name, rung] = _drawn_out(points[name, rung], shares[-1])
+            cell = _arm_at(place, name, rung, share)
+            found = place.ask(cell, n_items) if cell else None
+            if found is not None and found.quality is not None:
+                last[name, rung] = found
+                points[name, rung].append((share, found.quality.value))
+                trains = name in TRAINED_HERE
+                told = points[name, rung] if trains else points[name, rung][-1:]
+                going[name, rung] = _drawn_out(told, shares[-1])
         n_items *= 2
         kept = sorted(going, key=lambda arm: -going[arm])[: max(2, math.ceil(len(going) / 2))]
         if share != shares[-1]:
             going = {arm: going[arm] for arm in kept}
-    measured = [each for arm in going for each in last.get(arm, [])]
-    return _judged(place, measured)
+    return _judged(place, [last[arm] for arm in going if arm in last])
+
+
+def _arm_at(place: Place, name: str, rung: str, share: float) -> Cell | None:
+    """An arm with a share of the data, where the table has it; prompts have all that there is."""
+    if name not in TRAINED_HERE:
+        return _arms(place, place.situations[rung])[name][0]
+    return next(iter(place.runs(name, at_fraction(place.wholes[rung], share))), None)
 
 
 def _drawn_out(points: Sequence[tuple[float, float]], to: float) -> float:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from knowledge.load import ladder, model_cards
 from probes.cards import card_of
@@ -17,7 +18,6 @@ from probes.driver import grouped
 from probes.lab.family import Drawn, Family, Row, drawn
 from probes.lab.menu import (
     FEW_SAMPLES,
-    FRACTIONS,
     LAB,
     PROMPTS,
     TRAINED,
@@ -35,13 +35,26 @@ from probes.store import RunStore, cell_key
 from probes.task import ModelRef
 from probes.work import BATCH_TOKENS, group_size
 
-STAGES: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (1.0, PROMPTS),
-    (1.0, (*PROMPTS, *TRAINED)),
-    *((fraction, (*PROMPTS, *TRAINED)) for fraction in FRACTIONS[1:]),
+
+class Stage(NamedTuple):
+    """What is measured in one go over the families."""
+
+    fraction: float
+    methods: tuple[str, ...]
+    largest: bool = True
+    """Whether the largest rung is measured too."""
+
+
+EVERY = (*PROMPTS, *TRAINED)
+STAGES: tuple[Stage, ...] = (
+    Stage(1.0, PROMPTS),
+    Stage(1.0, EVERY),
+    Stage(0.25, EVERY),
+    *(Stage(fraction, TRAINED, largest=False) for fraction in (0.5, 0.125)),
+    *(Stage(fraction, EVERY) for fraction in (0.5, 0.125)),
 )
-"""What is measured one after the other: (share of the data, methods). A stage goes through the
-cells of earlier methods again and finds them in the table."""
+"""Most useful first: all of the data, then a quarter, then points of learning curves, then what is
+left. A stage goes through the cells of earlier ones again and finds them in the table."""
 SEARCHED = ("baseline", "search")
 NUMBERS = 8
 """As `advisor.prepare.NUMBERS`: raised whenever a change to the code could change a number."""
@@ -121,19 +134,28 @@ class Bench:
     def measure(self, rung: str, stage: int) -> int:
         """Measure what a stage of a rung lacks; how many cells that was."""
         assert self.table.header is not None
-        fraction, names = STAGES[stage]
+        doing = STAGES[stage]
         whole = self.table.header.situation(rung)
-        situation, before = at_fraction(whole, fraction), len(self.table.cells)
+        if not doing.largest and whole == self.table.header.situations[-1]:
+            return 0
+        situation, before = at_fraction(whole, doing.fraction), len(self.table.cells)
         found: list[Measurement] = []
-        for cells, measured in self._driven(everything(situation, whole, names), situation):
-            del cells
+        for measured in self._driven(self._proposed(doing, situation, whole), situation):
             found += measured
         self._measure_truth(rung, found)
         return len(self.table.cells) - before
 
-    def _driven(
-        self, proposals: Proposals, situation: Situation
-    ) -> Iterator[tuple[list[Cell], list[Measurement]]]:
+    def _proposed(self, doing: Stage, situation: Situation, whole: Situation) -> Proposals:
+        """The stage's cells. Where trained methods are measured by themselves, retrieval is as it
+        was chosen with all of the data."""
+        known: dict[str, list[Measurement]] = {}
+        if "rag" not in doing.methods and whole.n_passages:
+            for measured in self._driven(everything(whole, whole, PROMPTS), whole):
+                for each in measured:
+                    known.setdefault(each.cell.method, []).append(each)
+        return everything(situation, whole, doing.methods, known)
+
+    def _driven(self, proposals: Proposals, situation: Situation) -> Iterator[list[Measurement]]:
         answer: list[Measurement] | None = None
         while True:
             try:
@@ -141,7 +163,7 @@ class Bench:
             except StopIteration:
                 return
             answer = self._answered(cells, situation)
-            yield cells, answer
+            yield answer
 
     def _answered(self, cells: Sequence[Cell], situation: Situation) -> list[Measurement]:
         """The cells' measurements, from the table or measured now."""

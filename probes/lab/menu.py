@@ -10,8 +10,8 @@ from probes.methods import Battery, Known, Proposals, Situation, method, observe
 from probes.methods.lora_rag import best_context
 from probes.records import Cell, Json, Measurement
 
-FRACTIONS = (1.0, 0.25, 0.5, 0.125)
-"""Shares of the train split, in the order in which they are measured."""
+FRACTIONS = (1.0, 0.5, 0.25, 0.125)
+"""Shares of the train split."""
 SEEDS = 3
 PROMPTS = ("zero_shot", "steps", "few_shot", "rag", "oracle", "vote")
 """Methods whose own proposals are measured as they are."""
@@ -58,9 +58,12 @@ def proposals(name: str, situation: Situation, known: Known, whole: Situation) -
     return _trained(name, situation, known, whole)
 
 
-def everything(situation: Situation, whole: Situation, names: Sequence[str] = ()) -> Proposals:
-    """The cells of all methods, or of those named, in the product's order."""
-    known: dict[str, list[Measurement]] = {}
+def everything(
+    situation: Situation, whole: Situation, names: Sequence[str] = (), before: Known | None = None
+) -> Proposals:
+    """The cells of all methods, or of those named, in the product's order; `before` is what earlier
+    ones were sent."""
+    known = {name: list(found) for name, found in (before or {}).items()}
     for name in names or (*PROMPTS, *TRAINED):
         seen: list[Measurement] = []
         yield from observed(proposals(name, situation, known, whole), seen)

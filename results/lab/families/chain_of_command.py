@@ -13,6 +13,7 @@ SPEC = {
     "instruction": "Answer the question.",
     "target": 0.8,
 }
+N_TRAIN = 192
 HOPS = 2
 
 

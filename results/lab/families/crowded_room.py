@@ -13,6 +13,7 @@ SPEC = {
     "instruction": "Read the context and answer in one word.",
     "target": 0.8,
 }
+N_TRAIN = 192
 PEOPLE = 7
 
 

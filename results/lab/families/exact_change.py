@@ -14,6 +14,7 @@ SPEC = {
     "instruction": "Pay the sum.",
     "target": 0.8,
 }
+N_TRAIN = 192
 
 
 def feasible(text: str, answer: str) -> tuple[bool, float]:

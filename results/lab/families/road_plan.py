@@ -14,7 +14,7 @@ SPEC = {
     "instruction": "Plan the journey.",
     "target": 0.85,
 }
-N_TRAIN = 320
+N_TRAIN = 192
 
 
 def feasible(text: str, answer: str) -> tuple[bool, float]:

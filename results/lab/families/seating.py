@@ -14,7 +14,7 @@ SPEC = {
     "instruction": "Seat the people.",
     "target": 0.8,
 }
-N_TRAIN = 320
+N_TRAIN = 192
 
 
 def feasible(text: str, answer: str) -> tuple[bool, float]:

@@ -12,7 +12,7 @@ SPEC = {
     "instruction": "Give the city.",
     "target": 0.85,
 }
-N_TRAIN = 320
+N_TRAIN = 192
 
 
 def _pair(r: Random) -> tuple[str, str]:
