@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +33,8 @@ _SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 
 
 def add(folder: Path, lab: Path) -> tuple[Family, Path]:
-    """Run the generator, check what it gives, and keep its rows below the laboratory's folder.
+    """Run the generator, check what it gives, and keep its rows below the laboratory's folder, with
+    the files that lie beside it: a checker runs there.
 
     Raises:
         UserError: E-LAB-..., what is wrong with the folder, the specification, the generator or the
@@ -49,12 +51,14 @@ def add(folder: Path, lab: Path) -> tuple[Family, Path]:
         )
     sides(rows, family)
     kept = lab / FAMILIES / family.name
-    if kept.exists():
+    if kept.exists() or (lab / "tables" / f"{family.name}.jsonl").exists():
         hint = "a family that changes is another family: give it a new name"
         raise UserError("E-LAB-THERE", f"there is a family '{family.name}'", hint=hint)
     kept.mkdir(parents=True)
     (kept / "family.json").write_text(family.model_dump_json(indent=2) + "\n")
-    (kept / GENERATOR).write_bytes((folder / GENERATOR).read_bytes())
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copyfile(path, kept / path.name)
     write_lines(kept / "rows.jsonl", [row.model_dump(exclude_defaults=True) for row in rows])
     return family, kept
 

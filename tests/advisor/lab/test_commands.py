@@ -58,6 +58,7 @@ def test_a_family_from_elsewhere_is_taken_in_once(
     assert capfd.readouterr().out.startswith("theirs: classification, 40 rows to train on, ")
     family, rows = kept_family(lab / FAMILIES / "theirs")
     assert family.n_train == 40 and len(rows) == 700
+    assert (lab / FAMILIES / "theirs" / "generate.py").read_text() == GENERATOR
     assert run(["add", str(folder), "--lab", str(lab)], monkeypatch) == 2
     assert capfd.readouterr().err.startswith("error[E-LAB-THERE]")
 
