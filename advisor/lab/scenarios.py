@@ -19,9 +19,9 @@ NEAR = 0.03
 TARGETS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 VOLUMES = (300, 10_000, 1_000_000)
 """Requests a month: training counts for much, for something, for nothing."""
-PER_FRACTION = 9
+PER_FRACTION = 15
 """Scenarios of one family with one amount of data, a third of them and more near an option."""
-N_NEAR = 4
+N_NEAR = 6
 
 
 class Scenario(Record):

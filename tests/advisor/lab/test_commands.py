@@ -131,7 +131,7 @@ def test_a_replay_prints_a_table_and_logs_what_it_opens(
         made_table(tmp_path / "tables" / f"{name}.jsonl", name=name, fractions=(1.0,))
     lab = ["--lab", str(tmp_path), "--policy", "random"]
     assert run(["replay", *lab], monkeypatch) == 0
-    assert "9 scenarios over 1 families" in capfd.readouterr().out
+    assert "15 scenarios over 1 families" in capfd.readouterr().out
     assert not (tmp_path / PAGE).exists()
     why = ["--unopened", "--who", "a test", "--why", "to see", "--json"]
     assert run(["replay", *lab, *why], monkeypatch) == 0
