@@ -23,11 +23,16 @@ ROOT = HERE.parent.parent
 """Where the checkers run: they are modules of this repository."""
 
 
+LAST = 5
+"""Stages from this one on come after all others of all families."""
+
+
 def order(names: list[str]) -> Iterator[tuple[str, int]]:
     """(family, stage) in the order of measuring."""
-    for opened in (True, False):
-        for stage in range(len(STAGES)):
-            yield from ((name, stage) for name in names if is_opened(name) == opened)
+    for stages in (range(LAST), range(LAST, len(STAGES))):
+        for opened in (True, False):
+            for stage in stages:
+                yield from ((name, stage) for name in names if is_opened(name) == opened)
 
 
 def bench_of(name: str, tables: Path, scratch: Path) -> Bench:
