@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -51,7 +52,7 @@ class Family(Record):
     """The ceiling that it is meant to show: only a claim, the table decides."""
     n_train: int = Field(default=N_TRAIN, ge=32, le=2000)
     scorer: tuple[str, ...] = ()
-    """The checker's command, with `metric: command`."""
+    """The checker's command, with `metric: command`; `python` is the one that runs this."""
 
     @property
     def n_rows(self) -> int:
@@ -126,7 +127,10 @@ def specification(family: Family, rows: Sequence[Row]) -> Json:
         "target": family.target,
         "ladder": "pocket",
     }
-    return asked | ({"scorer": list(family.scorer)} if family.scorer else {})
+    if family.scorer:
+        program = sys.executable if family.scorer[0] == "python" else family.scorer[0]
+        asked["scorer"] = [program, *family.scorer[1:]]
+    return asked
 
 
 def drawn(family: Family, rows: Sequence[Row], scratch: Path, folder: Path) -> Drawn:

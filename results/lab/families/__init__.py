@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from random import Random
 
@@ -37,7 +36,7 @@ def family(name: str) -> Family:
     module = _module(name)
     scorer: tuple[str, ...] = ()
     if module.SPEC["metric"] == "command":
-        scorer = (sys.executable, "-m", "results.lab.check", name)
+        scorer = ("python", "-m", "results.lab.check", name)
     return Family(
         name=name,
         claim=module.CLAIM,
