@@ -152,7 +152,7 @@ def halving(place: Place) -> Choice:
     (Lin et al., 2402.02314): what trains begins with an eighth of the data, and the figure that it
     is judged by is the line through its last two amounts; half of the arms are left each time."""
     going = {
-        (name, rung): 0.0
+        (name, rung): math.inf  # an arm that could not be looked at yet is kept
         for rung, situation in place.situations.items()
         for name in _arms(place, situation)
     }
