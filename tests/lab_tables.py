@@ -11,7 +11,8 @@ import numpy as np
 from advisor.lab.laboratory import driven
 from probes.lab.family import Family
 from probes.lab.menu import FRACTIONS, LAB, at_fraction, everything
-from probes.lab.table import Header, Table, TruthLine, cell_id, item_id, line_of, packed, restored
+from probes.lab.packing import packed
+from probes.lab.table import Header, Table, TruthLine, cell_id, item_id, line_of, restored
 from probes.methods import Situation
 from probes.pocket import RUNGS
 from probes.records import Cell, Cost, Measurement, Prediction, Score

@@ -130,6 +130,7 @@ CORE = (
     "probes.lab.family",
     "probes.lab.measure",
     "probes.lab.menu",
+    "probes.lab.packing",
     "probes.lab.table",
     "probes.ladder",
     "probes.machine",

@@ -10,7 +10,8 @@ from pathlib import Path
 from advisor.lab.added import FAMILIES, kept_family
 from advisor.lab.replay import TABLES
 from knowledge.errors import UserError
-from probes.lab.measure import STAGES, Bench
+from probes.lab.measure import Bench
+from probes.lab.menu import STAGES
 
 
 def measured(lab: Path, names: Sequence[str] = ()) -> Iterator[str]:

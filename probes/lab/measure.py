@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from knowledge.load import ladder, model_cards
 from probes.cards import card_of
@@ -20,7 +19,8 @@ from probes.lab.menu import (
     FEW_SAMPLES,
     LAB,
     PROMPTS,
-    TRAINED,
+    STAGES,
+    Stage,
     at_fraction,
     everything,
 )
@@ -35,26 +35,6 @@ from probes.store import RunStore, cell_key
 from probes.task import ModelRef
 from probes.work import BATCH_TOKENS, group_size
 
-
-class Stage(NamedTuple):
-    """What is measured in one go over the families."""
-
-    fraction: float
-    methods: tuple[str, ...]
-    largest: bool = True
-    """Whether the largest rung is measured too."""
-
-
-EVERY = (*PROMPTS, *TRAINED)
-STAGES: tuple[Stage, ...] = (
-    Stage(1.0, PROMPTS),
-    Stage(1.0, EVERY),
-    Stage(0.25, EVERY),
-    *(Stage(fraction, TRAINED, largest=False) for fraction in (0.5, 0.125)),
-    *(Stage(fraction, EVERY) for fraction in (0.5, 0.125)),
-)
-"""Most useful first: all of the data, then a quarter, then points of learning curves, then what is
-left. A stage goes through the cells of earlier ones again and finds them in the table."""
 SEARCHED = ("baseline", "search")
 NUMBERS = 8
 """As `advisor.prepare.NUMBERS`: raised whenever a change to the code could change a number."""

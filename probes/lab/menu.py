@@ -4,6 +4,7 @@ a list that was fixed beforehand in place of a search."""
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 from probes.lab.family import TUNED_SHARE
 from probes.methods import Battery, Known, Proposals, Situation, method, observed
@@ -140,3 +141,27 @@ def _chosen(
         usable, key=lambda found: found.quality.value if found.quality else 0, default=None
     )
     return None if winner is None else winner.cell.params
+
+
+# ---------------------------------------------------------------- stages
+
+
+class Stage(NamedTuple):
+    """What is measured in one go over the families."""
+
+    fraction: float
+    methods: tuple[str, ...]
+    largest: bool = True
+    """Whether the largest rung is measured too."""
+
+
+EVERY = (*PROMPTS, *TRAINED)
+STAGES: tuple[Stage, ...] = (
+    Stage(1.0, PROMPTS),
+    Stage(1.0, EVERY),
+    Stage(0.25, EVERY),
+    *(Stage(fraction, TRAINED, largest=False) for fraction in (0.5, 0.125)),
+    *(Stage(fraction, EVERY) for fraction in (0.5, 0.125)),
+)
+"""Most useful first: all of the data, then a quarter, then points of learning curves, then what is
+left. A stage goes through the cells of earlier ones again and finds them in the table."""

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.lab.openings import is_opened
-from probes.lab.measure import STAGES, Bench
+from probes.lab.measure import Bench
+from probes.lab.menu import STAGES
 from results.lab.families import NAMES, family, rows
 
 HERE = Path(__file__).parent

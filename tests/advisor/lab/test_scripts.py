@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from advisor import prepare
 from advisor.lab.openings import PAGE, is_opened, read_page
 from probes.lab.family import N_TRUTH, drawn
-from probes.lab.measure import STAGES
-from probes.lab.table import Table, unpacked
+from probes.lab.measure import NUMBERS
+from probes.lab.menu import STAGES
+from probes.lab.packing import unpacked
+from probes.lab.table import Table
 from probes.split import splits_fingerprint
 from results.lab.families import NAMES, family, rows
 from results.lab.measure import LAST, order
@@ -28,6 +31,10 @@ def test_the_committed_page_is_what_the_rule_gives_and_enough_is_unopened() -> N
     assert page["unopened"] == sorted(name for name in NAMES if not is_opened(name))
     assert len(page["unopened"]) >= 20 and page["opened"]
     assert (LAB / PAGE).is_file() and page["log"]
+
+
+def test_a_change_of_the_product_s_numbers_is_one_of_the_tables() -> None:
+    assert NUMBERS == prepare.NUMBERS
 
 
 def test_every_stage_of_every_family_comes_once_and_opened_ones_first() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from probes.lab.family import Row
-from probes.lab.measure import EVERY, STAGES, Bench, pocket_rungs
-from probes.lab.menu import FRACTIONS
+from probes.lab.measure import Bench, pocket_rungs
+from probes.lab.menu import EVERY, FRACTIONS, STAGES
 from probes.lab.table import Table
 from probes.records import Cell, Json
 from tests.lab_tables import family, measurement

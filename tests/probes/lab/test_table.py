@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from knowledge.errors import UserError
 from probes.lab.menu import TRIALS, at_fraction, everything, tuning_cells
-from probes.lab.table import SCALE, Table, cell_id, line_of, packed, restored, unpacked
+from probes.lab.packing import SCALE, packed, unpacked
+from probes.lab.table import Table, cell_id, line_of, restored
 from probes.pocket import RUNGS
 from tests.lab_tables import N_DEV, made_table, measurement, situation
 
