@@ -63,11 +63,11 @@ def test_the_interval_holds_what_it_says_under_noise() -> None:
 def test_the_smallest_doubling_that_meets_the_target() -> None:
     points = {n: runs_of(power_law(n)) for n in (100, 200)}
     for factor in (2, 4, 8, FURTHEST):
-        found = promise(points, power_law(factor * 200) - 0.02)
+        found = promise(points, power_law(factor * 200) - 0.04)
         assert found is not None
         assert found.reaches
-        assert factor * 100 <= found.n_train <= factor * 400
-        assert found.value >= power_law(factor * 200) - 0.02
+        assert found.n_train in (factor * 100, factor * 200, factor * 400)
+        assert found.value >= power_law(factor * 200) - 0.04
 
 
 def test_beyond_sixteen_times_nothing_is_promised() -> None:
