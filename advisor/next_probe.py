@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ from advisor.choice import ENOUGH, HOPELESS
 from advisor.posterior import Floats, Posterior
 
 DRAWS = 2000
-FANTASIES = (-1.5, -0.75, -0.25, 0.25, 0.75, 1.5)
-"""Outcomes of a probe that are looked at, in standard deviations of what is expected of it."""
+STRATA = (0.0, 0.01, 0.03, 0.07, 0.15, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 1.0)
+"""Edges, in shares of what is believed, of the outcomes of a probe that are looked at."""
 SURE = 0.95
 """Probability of a right decision at which probing stops."""
 NOTHING = -1
@@ -93,19 +94,14 @@ class Outlook:
         """By how much the probe is expected to raise the certainty, at least 0."""
         logits = self.draws[:, probe.at]
         noise = self._noise(probe)
-        expected = math.hypot(float(self.posterior.sd[probe.at]), noise)
-        total = weight_of_all = 0.0
-        for z in FANTASIES:
-            outcome = float(self.posterior.mean[probe.at]) + z * expected
+        expected = 0.0
+        for low, high in pairwise(STRATA):
+            outcome = np.quantile(logits, (low + high) / 2)
             weights = np.exp(-0.5 * ((logits - outcome) / noise) ** 2)
-            if weights.sum() < 1e-9:
-                continue
             weights /= weights.sum()
             then = self._chosen(weights @ self.meets)
-            likely = math.exp(-0.5 * z * z)
-            total += likely * float(weights[self.right == then].sum())
-            weight_of_all += likely
-        return max(0.0, total / weight_of_all - self.certainty) if weight_of_all else 0.0
+            expected += (high - low) * float(weights[self.right == then].sum())
+        return max(0.0, expected - self.certainty)
 
     def best(self, probes: Sequence[Probe]) -> Probe | None:
         """The probe of the highest worth for each second; None where probing should stop.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,11 +29,13 @@ FEATURES = (
     "task", "size", "retrieves", "tuned", "shots", "steps", "votes", "tuned size",
     "retrieves size", "rows",
 )  # fmt: skip
-"""What options share; `rows` is the base-2 logarithm of the data's multiple where it is tuned."""
+"""What options share; `rows`: the base-2 logarithm of the multiple of the data, where tuned."""
 STEPWISE = frozenset({"steps", "vote", "lora_steps"})
 SHOWING = frozenset({"few_shot", "rag"})
 LEAST_VARIANCE = 1e-4
-GRID = np.linspace(-8, 8, 801)
+SURPRISED_SD = 6.0
+"""Of the logit of an option that is nothing like what was expected: anything may come."""
+GRID = np.linspace(-6, 6, 2001)
 """In standard deviations of the belief before a measurement."""
 
 
@@ -97,40 +99,60 @@ class Posterior:
     """(K, K)"""
     guess: float = 0.0
     """What guessing gets right."""
+    surprise: float = 0.0
+    """Chance that an option is nothing like the others lead to expect."""
+    measured: frozenset[int] = frozenset()
+    """Options that no longer can surprise."""
 
     def given(self, found: Seen) -> Posterior:
         """With one measurement more.
 
         The likelihood is a binomial's, the posterior of the option measured is matched by its mean
         and variance (assumed-density filtering: Opper 1998), and the others follow as in any
-        normal distribution.
+        normal distribution: as far as the measurement is no surprise, which says nothing of them.
         """
-        before = float(self.cov[found.at, found.at])
-        mean, variance = self._matched(found, math.sqrt(before))
-        column = self.cov[:, found.at] / before
-        moved = self.mean + column * (mean - self.mean[found.at])
-        cov = self.cov - np.outer(column, column) * (before - min(variance, before))
-        return Posterior(moved, (cov + cov.T) / 2, self.guess)
+        at, odd = found.at, self.surprise * (found.at not in self.measured)
+        z, usual, wide, fit = self._weighed(found)
+        r = (1 - odd) * float(usual @ fit)
+        r /= r + odd * float(wide @ fit)
+        weight = ((1 - odd) * usual + odd * wide) * fit
+        mean, variance = _moments(z, weight)
+        usual_mean, usual_variance = _moments(z, usual * fit)
+        before = float(self.cov[at, at])
+        column = self.cov[:, at] / before
+        moved = self.mean + r * column * (usual_mean - self.mean[at])
+        told = self.cov - np.outer(column, column) * (before - min(usual_variance, before))
+        alone = self.cov.copy()
+        alone[at, :] = alone[:, at] = 0.0
+        cov = r * told + (1 - r) * alone
+        moved[at], cov[at, at] = mean, variance
+        return replace(self, mean=moved, cov=(cov + cov.T) / 2, measured=self.measured | {found.at})
 
-    def _matched(self, found: Seen, sd: float) -> tuple[float, float]:
-        """Mean and variance of the option's logit after the measurement, on a grid."""
-        z = self.mean[found.at] + sd * GRID
+    def _weighed(self, found: Seen) -> tuple[Floats, Floats, Floats, Floats]:
+        """Logits; the usual and the wide density of the option there, and the likelihood."""
+        at, sd = found.at, math.sqrt(float(self.cov[found.at, found.at]))
+        reach = max(sd, SURPRISED_SD if self.surprise else 0.0)
+        z = self.mean[at] + reach * GRID
         right = found.quality * found.items
-        share = self.guess + (1 - self.guess) / (1 + np.exp(-z))
-        share = np.clip(share, 1e-12, 1 - 1e-12)
-        fit = right * np.log(share) + (found.items - right) * np.log1p(-share) - GRID**2 / 2
-        weight = np.exp(fit - fit.max())
-        weight /= weight.sum()
-        mean = float(weight @ z)
-        return mean, max(LEAST_VARIANCE, float(weight @ (z - mean) ** 2))
+        share = np.clip(self.guess + (1 - self.guess) / (1 + np.exp(-z)), 1e-12, 1 - 1e-12)
+        fit = right * np.log(share) + (found.items - right) * np.log1p(-share)
+        usual, wide = (
+            np.exp(-0.5 * ((z - self.mean[at]) / s) ** 2) / s for s in (sd, SURPRISED_SD)
+        )
+        return z, usual, wide, np.exp(fit - fit.max())
 
     def p_at_least(self, target: float) -> Floats:
         """Probability that each option's quality reaches `target`, (K,)."""
         aim = self.aim(target)
         if math.isinf(aim):
             return np.full(len(self.mean), float(aim < 0))
-        z = (self.mean - aim) / self.sd
-        return np.array([0.5 * math.erfc(-each / math.sqrt(2)) for each in z])
+        away = self.mean - aim
+        return np.array(
+            [
+                (1 - odd) * _normal(away[at] / self.sd[at]) + odd * _normal(away[at] / SURPRISED_SD)
+                for at, odd in enumerate(map(self._odd, range(len(away))))
+            ]
+        )
 
     def aim(self, target: float) -> float:
         """The logit of a quality."""
@@ -154,7 +176,26 @@ class Posterior:
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = np.random.default_rng(seed).standard_normal((n, len(self.mean)))
         drawn: Floats = self.mean + noise @ root.T
-        return drawn
+        odd = np.array([self._odd(at) for at in range(len(self.mean))])
+        r = np.random.default_rng(seed + 1)
+        wide = self.mean + SURPRISED_SD * r.standard_normal(drawn.shape)
+        return np.where(r.random(drawn.shape) < odd, wide, drawn)
+
+    def _odd(self, at: int) -> float:
+        """Chance that the option surprises; none once it was measured."""
+        return 0.0 if at in self.measured else self.surprise
+
+
+def _moments(z: Floats, weight: Floats) -> tuple[float, float]:
+    """Mean and variance."""
+    weight = weight / weight.sum()
+    mean = float(weight @ z)
+    return mean, max(LEAST_VARIANCE, float(weight @ (z - mean) ** 2))
+
+
+def _normal(z: float) -> float:
+    """Distribution function of the standard normal."""
+    return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
 def prior(
@@ -180,4 +221,5 @@ def prior(
     else:
         mean = np.array(means, dtype=np.float64)
         shape[:, FEATURES.index("size")] -= shape[0, FEATURES.index("size")]
-    return Posterior(mean, (shape * spread**2) @ shape.T + own)
+    cov = (shape * spread**2) @ shape.T + own
+    return Posterior(mean, cov, surprise=effects.surprise)

@@ -60,15 +60,19 @@ class UntilSure:
 
     @cached_property
     def _keys(self) -> list[tuple[str, str]]:
-        """(method, rung) of every option that could be measured."""
+        """(method, rung) of every option that the plan would measure."""
+        cells = [row.cell for row in self._prepared.plan.cells if row.cell.role != "final"]
+        planned = {(cell.method, cell.rung) for cell in cells}
         return [
             (method, rung)
             for rung, situation in self._situations.items()
             for method in wanted(situation.methods)
-            if method not in DIAGNOSTIC
+            if method not in DIAGNOSTIC and (method, rung) in planned
         ]
 
     def _why_not(self, rung: str, method: str) -> str | None:
+        if method not in DIAGNOSTIC and (method, rung) not in self._keys:
+            return None  # it proposes nothing here, or not yet
         outlook = self._outlook()
         if outlook.certainty >= SURE:
             return f"{self._told(outlook)} with a probability of {outlook.certainty:.2f}"
@@ -76,7 +80,7 @@ class UntilSure:
             return None
         names = (method, *BUILT_ON.get(method, ()))
         mine = [at for at, key in enumerate(self._keys) if key[0] in names and key[1] == rung]
-        chance = max((float((outlook.right == at).mean()) for at in mine), default=1.0)
+        chance = sum(float((outlook.right == at).mean()) for at in mine)
         if chance >= LEAST:
             return None
         return f"a chance of {chance:.3f} of being the right choice, whatever it reached"

@@ -18,6 +18,8 @@ class Effects(Fact):
     sds: dict[str, float]
     own_sd: float = Field(gt=0)
     """Spread of what an option shares with no other."""
+    surprise: float = Field(ge=0, lt=1)
+    """Chance that an option is nothing like the others lead to expect."""
     n_tasks: int
     basis: str
     checked: IsoDate

@@ -1,9 +1,9 @@
 """Probing by value on a laboratory's table: what could change the decision most for each second.
 
-Every option is probed in steps, each dearer than the last: a plain prompt on a few items, then the
-method's own search on all of them; a tuned model on a part of the data, then on all, then with
-further seeds. What is measured moves the belief in every option (`advisor.posterior`), which says
-what to measure next and when it is enough (`advisor.next_probe`).
+Every option is probed in steps, each dearer than the last: one cell on a few items, the same on all
+of them, then the method's own search, with further seeds where it trains. What is measured moves the
+belief in every option (`advisor.posterior`), which says what to measure next and when it is enough
+(`advisor.next_probe`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from advisor.posterior import Posterior, Seen, prior, seen_of
 from advisor.prices import expected_usd, reference_machine, total_usd
 from advisor.records import Option
 from knowledge.load import effects
-from probes.lab.menu import PROMPTS, TRAINED, everything, proposals, tuning_cells
+from probes.lab.menu import PROMPTS, TRAINED, everything, proposals
 from probes.methods import DIAGNOSTIC
 from probes.records import Cell, Measurement
 
@@ -41,6 +41,8 @@ class Step:
     """Asks for it, batch by batch."""
     seconds: float
     """What it would cost now."""
+    partial: bool = False
+    """Whether the method's own search is still to come."""
 
 
 @dataclass
@@ -108,24 +110,41 @@ class Prober:
                 yield found
 
     def _step(self, key: Key, number: int) -> Step | None:
+        """Step 0: one cell on a few items. Step 1: the same on all items. Step 2: the method's own
+        search, with further seeds where it trains."""
+        first = self._first(key)
+        if first is not None and number < 2:
+            here = self.place.situations[key[1]]
+            return self._of_cells(key, first, (FEW, here.n_dev)[number])
+        return self._whole(key) if number <= 2 else None
+
+    def _first(self, key: Key) -> Cell | None:
+        """A plain cell of the method; a run in the setting that the table has, as all policies take
+        it over. None of methods that must look at others' answers first."""
         method, rung = key
+        here, whole = self.place.situations[rung], self.place.wholes[rung]
         if method in TRAINED:
-            return self._trained_step(key, number)
-        if number == 0 and method in ("zero_shot", "steps", "few_shot", "rag"):
-            here = self.place.situations[rung]
-            first = next(proposals(method, here, {}, self.place.wholes[rung]), [])
-            plain = [c for c in first if c.params.get("selection", "nearest") == "nearest"][-1:]
-            return self._of_cells(key, plain, FEW) if plain else None
-        if number <= 1:
-            return self._whole(key)
-        return None
+            return next(iter(self.place.runs(method, here)), None)
+        known = {name: self._known(name, rung) for name in NEEDS.get(method, ())}
+        if not all(known.values()):
+            return None
+        cells = next(proposals(method, here, known, whole), [])
+        plain = [c for c in cells if c.params.get("selection", "nearest") == "nearest"]
+        return plain[-1] if plain else None
 
-    def _of_cells(self, key: Key, cells: Sequence[Cell], items: int) -> Step:
+    def _known(self, method: str, rung: str) -> list[Measurement]:
+        return [
+            found
+            for found in self.found
+            if (found.cell.method, found.cell.rung) == (method, rung)
+            and found.cell.n_eval == self.place.situations[rung].n_dev
+        ]
+
+    def _of_cells(self, key: Key, cell: Cell, items: int) -> Step:
         def ask() -> Iterator[list[Measurement]]:
-            yield [self.place.ask(cell, items) for cell in cells]
+            yield [self.place.ask(cell, items)]
 
-        seconds = sum(self.place.price_s(cell, items) for cell in cells)
-        return Step(key, items, ask, max(1e-3, seconds))
+        return Step(key, items, ask, max(1e-3, self.place.price_s(cell, items)), partial=True)
 
     def _whole(self, key: Key) -> Step | None:
         """The method's own proposals on this rung, those of methods that it builds on first."""
@@ -143,32 +162,19 @@ class Prober:
         seconds = sum(self.place.price_s(cell) for cell in cells.values())
         return Step(key, here.n_dev, ask, max(1e-3, seconds))
 
-    def _trained_step(self, key: Key, number: int) -> Step | None:
-        """One run in the first setting that is tried; the settings compared and all runs."""
-        method, rung = key
-        here, whole = self.place.situations[rung], self.place.wholes[rung]
-        if number == 0 and method == "lora":
-            cells = self.place.runs("lora", here)[:1]
-            return (
-                self._of_cells(key, [*tuning_cells(whole), *cells], here.n_dev) if cells else None
-            )
-        return self._whole(key) if number <= 1 else None
-
     def take(self, step: Step) -> None:
         """Measure it, and take in what it says."""
-        self.taken[step.key] = self.taken.get(step.key, 0) + 1
-        if step.items == FEW:
-            partial = [each for batch in step.cells() for each in batch]
-            self._note(step.key, partial)
+        if step.partial:
+            self.taken[step.key] = self.taken.get(step.key, 0) + 1
+            self._note(step.key, [each for batch in step.cells() for each in batch])
             return
         for batch in step.cells():
             self.found += batch
         rung = step.key[1]
         for key in {(each.cell.method, each.cell.rung) for each in self.found}:
             if key in self.keys and key[1] == rung:
-                whole = key == step.key or self.taken.get(key, 0) > 1
                 self._note(key, self.found)
-                self.taken[key] = max(self.taken.get(key, 0), 2 if whole else 1)
+                self.taken[key] = 3
 
     def _note(self, key: Key, measured: Sequence[Measurement]) -> None:
         """The option's figure, the optimism of having chosen among settings taken off."""

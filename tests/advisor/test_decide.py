@@ -12,7 +12,7 @@ from knowledge.load import machines
 from probes.documents import Documents
 from probes.records import Latency
 from probes.task import DataSpec
-from tests.advisor.lab import (
+from tests.advisor.plain_truth import (
     CARDS,
     KNOWLEDGE,
     NOTHING,

@@ -8,7 +8,7 @@ import pytest
 
 from advisor.findings import findings
 from probes.records import Cell, Measurement, Prediction
-from tests.advisor.lab import (
+from tests.advisor.plain_truth import (
     EXAMPLES,
     KNOWLEDGE,
     NOTHING,
