@@ -19,6 +19,8 @@ GAPS = (0.0, 0.05, 0.10, 0.20)
 REPLAYS = 1000
 LEVEL = 0.7
 """True quality of the arms that are not ahead."""
+NAMED = 1
+"""The arm that is named beforehand."""
 SHARED = 0.5
 """Share of an answer's luck that lies in the item."""
 
@@ -31,9 +33,12 @@ class Claims(Record):
     n_items: int
     n_arms: int
     false_claims: float
-    """Share of replays with a claim that is not so, or in the wrong direction."""
+    """Share of replays with a claim that is not so, or in the wrong direction, where the arm that
+    looks best is held against all others."""
+    false_beforehand: float
+    """The same for an arm that was named before anything was seen."""
     found: float
-    """Share of replays that claim the arm ahead over the one chosen to be compared with."""
+    """Share of replays that claim the arm ahead over a given other one."""
 
 
 def claims(
@@ -42,25 +47,41 @@ def claims(
     """Replays with the first arm ahead by `gap`; the arm that looks best is held against all others
     on the same items, p-values by Holm, as the product does (`advisor.decide.compare`)."""
     rng = np.random.default_rng([seed, round(1000 * gap)])
-    false = found = 0
+    false = beforehand = found = 0
     for _ in range(replays):
         scores = simulated(rng, gap, n_items, n_arms)
         leader = int(scores.mean(axis=1).argmax())
-        others = [at for at in range(n_arms) if at != leader]
-        pairs = [paired_runs([list(scores[leader])], [list(scores[at])]) for at in others]
-        adjusted = holm([pair.p_value for pair in pairs])
-        claimed = [at for at, p in zip(others, adjusted, strict=True) if p < ALPHA]
-        true = gap > 0 and leader == 0
-        false += bool(claimed) and not true
-        found += true and 1 in claimed
+        over, under = _claimed(scores, leader)
+        false += _errs(leader, over, under, gap)
+        found += gap > 0 and leader == 0 and 1 in over
+        beforehand += _errs(NAMED, *_claimed(scores, NAMED), gap)
     return Claims(
         gap=gap,
         replays=replays,
         n_items=n_items,
         n_arms=n_arms,
         false_claims=false / replays,
+        false_beforehand=beforehand / replays,
         found=found / replays,
     )
+
+
+def _claimed(scores: NDArray[np.float64], held: int) -> tuple[list[int], list[int]]:
+    """The arms that `held` is claimed to be better than, and those claimed to be better."""
+    others = [at for at in range(len(scores)) if at != held]
+    pairs = [paired_runs([list(scores[held])], [list(scores[at])]) for at in others]
+    adjusted = holm([pair.p_value for pair in pairs])
+    over, under = list[int](), list[int]()
+    for at, pair, p in zip(others, pairs, adjusted, strict=True):
+        if p < ALPHA:
+            (over if pair.estimate.value >= 0 else under).append(at)
+    return over, under
+
+
+def _errs(held: int, over: list[int], under: list[int], gap: float) -> bool:
+    """Whether any of the claims is not so: only arm 0 is better than others, and only by a gap."""
+    better = [held] * len(over) + under
+    return any(at != 0 or gap == 0 for at in better)
 
 
 def simulated(
