@@ -10,6 +10,9 @@ import pytest
 
 from advisor.lab.added import FAMILIES, kept_family
 from advisor.lab.openings import PAGE, is_opened, log_opening, read_page
+from probes.lab.menu import STAGES
+from probes.lab.table import Table
+from probes.pocket import RUNGS
 from tests.lab_tables import made_table
 
 OPENED = next(f"made-{at}" for at in range(100) if is_opened(f"made-{at}"))
@@ -61,6 +64,22 @@ def test_a_family_from_elsewhere_is_taken_in_once(
     assert (lab / FAMILIES / "theirs" / "generate.py").read_text() == GENERATOR
     assert run(["add", str(folder), "--lab", str(lab)], monkeypatch) == 2
     assert capfd.readouterr().err.startswith("error[E-LAB-THERE]")
+
+
+def test_what_was_added_is_measured_into_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "probes.lab.measure.Bench.measure",
+        lambda bench, rung, stage: asked.append((rung, stage)) or 2,
+    )
+    lab = ["--lab", str(tmp_path / "lab")]
+    assert run(["add", str(_folder(tmp_path)), *lab], monkeypatch) == 0
+    assert run(["measure", *lab], monkeypatch) == 0
+    assert "theirs stage 0: 6 new cells, 0 not ok" in capfd.readouterr().out
+    assert asked == [(rung, stage) for stage in range(len(STAGES)) for rung in RUNGS]
+    assert Table(tmp_path / "lab" / "tables" / "theirs.jsonl").header is not None
 
 
 BAD: dict[str, tuple[str, str, str]] = {
