@@ -1,9 +1,9 @@
 """Probing by value on a laboratory's table: what could change the decision most for each second.
 
 Every option is probed in steps, each dearer than the last: one cell on a few items, the same on all
-of them, then the method's own search, with further seeds where it trains. What is measured moves the
-belief in every option (`advisor.posterior`), which says what to measure next and when it is enough
-(`advisor.next_probe`).
+of them, then the method's own search, with further seeds where it trains. What is measured moves
+the belief in every option (`advisor.posterior`), which says what to measure next and when it is
+enough (`advisor.next_probe`).
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def by_value(place: Place) -> Choice:
     """The product's belief over all options, probing what could change the decision most."""
     prober, outlook = probed(place)
     chances = outlook.posterior.p_at_least(place.spec.target)
-    at = outlook.chosen if outlook.chosen != NOTHING else int(chances.argmax())
+    medians = outlook.posterior.quantile(0)
+    best = max(prober.seen, key=lambda at: medians[at])  # of those that were measured
+    at = outlook.chosen if outlook.chosen != NOTHING else best
     method, rung = prober.keys[at]
     use = outlook.chosen != NOTHING and chances[at] >= 0.5
     names = [belief.option_name(*key) for key in prober.keys]
