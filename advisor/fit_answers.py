@@ -119,5 +119,5 @@ def _probe(card: ModelCard, settings: Sequence[Setting], device: FreeDevice) -> 
     trained = [setting for setting in settings if setting.method != "inference"]
     first = (trained or settings)[0]
     job = job_of(first) if trained else Job("lora", first.seq_len, first.batch)
-    dtype = "bfloat16" if device.kind == "cuda" else "float32"
+    dtype = first.dtype if device.kind == "cuda" else "float32"
     return probed(settings_for(card, job, device=device.kind, dtype=dtype))

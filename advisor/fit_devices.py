@@ -45,7 +45,7 @@ def device_named(gpu: str, usd_per_hour: float | None) -> FreeDevice:
         name=machine.name,
         kind="cuda",
         available_bytes=machine.total_bytes,
-        told=f"all of {machine.name}, which is not looked at",
+        told="the whole card; nothing was read from it",
         place=place(machine, usd_per_hour),
         here=False,
     )

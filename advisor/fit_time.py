@@ -67,7 +67,9 @@ def times_of(
     if place is None:
         return Times(basis="no published speed is known of it; --measure measures it")
     if setting.dtype == "float32":
-        return Times(basis="published speeds are of 16-bit weights; --measure measures it here")
+        return Times(
+            basis="published speeds are of 16-bit weights; on this machine --measure times it"
+        )
     if setting.method == "inference":
         return _served(card, setting, place, work)
     found = training_price(

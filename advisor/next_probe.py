@@ -27,6 +27,8 @@ STRATA = (0.0, 0.01, 0.03, 0.07, 0.15, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 1.
 SURE = 0.95
 """Probability of a right decision at which probing stops."""
 NOTHING = -1
+LEAST_WORTH = 1e-3
+"""What is less than this may be an accident of the draws."""
 SEED_VARIANCE = 0.02**2
 """Between runs of one setting: `probes.estimates.SEED_SD_PRIOR`, squared."""
 
@@ -111,9 +113,10 @@ class Outlook:
         """
         if not probes or self.certainty >= SURE:
             return None
-        top = max(probes, key=lambda probe: self.worth(probe) / probe.seconds)
-        if self.worth(top) > 1e-3:
-            return top
+        worth = {probe: self.worth(probe) for probe in probes}
+        worthy = [probe for probe in probes if worth[probe] > LEAST_WORTH]
+        if worthy:
+            return max(worthy, key=lambda probe: worth[probe] / probe.seconds)
         chances = self.posterior.p_at_least(self.question.target)
         open_ones = [p for p in probes if 1 - SURE < chances[p.at] < SURE]
         return min(open_ones, key=lambda probe: probe.seconds, default=None)

@@ -124,7 +124,9 @@ class Posterior:
         told = self.cov - np.outer(column, column) * (before - min(usual_variance, before))
         alone = self.cov.copy()
         alone[at, :] = alone[:, at] = 0.0
-        cov = r * told + (1 - r) * alone
+        apart = column * (usual_mean - self.mean[at])
+        apart[at] = 0.0
+        cov = r * told + (1 - r) * alone + r * (1 - r) * np.outer(apart, apart)
         moved[at], cov[at, at] = mean, variance
         return replace(self, mean=moved, cov=(cov + cov.T) / 2, measured=self.measured | {found.at})
 
@@ -204,22 +206,27 @@ def prior(
     *,
     means: Sequence[float] | None = None,
     wider: float = 1.0,
+    guess: float = 0.0,
 ) -> Posterior:
     """What is believed of the options before any of them is measured.
 
     Args:
         places: the options.
         effects: what they share, fitted in some domain.
-        means: logits to expect of each, in place of those of the domain.
+        means: logits to expect of each, in place of those of the domain; sizes are then counted
+            from the middle of those at hand.
         wider: factor on all spreads, for a domain that nothing was fitted in.
+        guess: what guessing gets right, beyond which logits are counted.
     """
-    shape = np.array([place.features(effects.reference_params) for place in places])
+    reference = effects.reference_params
+    if means is not None:
+        reference = math.exp(sum(math.log(place.n_params) for place in places) / len(places))
+    shape = np.array([place.features(reference) for place in places])
     spread = wider * np.array([effects.sds[name] for name in FEATURES])
     own = np.eye(len(places)) * (wider * effects.own_sd) ** 2
     if means is None:
         mean = shape @ np.array([effects.means[name] for name in FEATURES])
     else:
         mean = np.array(means, dtype=np.float64)
-        shape[:, FEATURES.index("size")] -= shape[0, FEATURES.index("size")]
     cov = (shape * spread**2) @ shape.T + own
-    return Posterior(mean, cov, surprise=effects.surprise)
+    return Posterior(mean, cov, guess, surprise=effects.surprise)

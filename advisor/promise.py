@@ -39,8 +39,9 @@ def promise(points: Mapping[int, Sequence[Measurement]], target: float) -> Promi
     if len(points) < 2:
         return None
     n_last = max(points)
-    seen = [_point(n, runs) for n, runs in sorted(points.items())]
-    if seen[-1].value <= seen[-2].value:
+    known = {n: [run for run in runs if run.quality] for n, runs in sorted(points.items())}
+    seen = [_point(n, runs) for n, runs in known.items() if runs]
+    if len(seen) < 2 or seen[-1].value <= seen[-2].value:
         return None
     found = curve(seen)
     for factor in FACTORS:
@@ -53,7 +54,7 @@ def promise(points: Mapping[int, Sequence[Measurement]], target: float) -> Promi
             low=round(min(value, low), 4),
             high=round(max(value, high), 4),
             reaches=value >= target,
-            p_meets=round(there.p_at_least(target), 4),
+            p_meets=round(max(there.p_at_least(target), 0.5 * (value >= target)), 4),
             domain=found.domain,
         )
         if promised.reaches:

@@ -111,7 +111,7 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             snapshot(rung.ref)
     yield from _publish_systems(prepared, store, "dev", names=None)
     by_rung = _situations(prepared)
-    rules, at_once = _rules(prepared, by_rung), prepared.plan.workers
+    rules, at_once = _rules(prepared, by_rung), _at_once(prepared)
     with _executor(prepared, store) as executor:
         driver = Driver(store, executor, rules, engine=prepared.engine, at_once=at_once)
         yield from _measure(prepared, store, driver, by_rung)
@@ -130,6 +130,11 @@ def _events(prepared: Prepared, store: RunStore) -> Iterator[Event]:
             "cost": report.cost.model_dump(mode="json"),
         },
     )
+
+
+def _at_once(prepared: Prepared) -> int:
+    """Rungs under way together: one where what a rung shows decides what others are asked."""
+    return 1 if prepared.task.spec.budget.until_sure else prepared.plan.workers
 
 
 def _measure(

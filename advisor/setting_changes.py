@@ -20,8 +20,8 @@ class Way:
     """In words, with the batch that it has."""
     setting: Setting
     spoils: int = 0
-    """0 for the same result but for rounding, 1 for 4 bits, 2 for a smaller rank, 3 for rows cut
-    off, 4 for another method."""
+    """0 for the same result but for rounding, 1 for fewer bits, 2 for a smaller rank, 3 for rows
+    cut off, 4 for another method."""
 
 
 def changed(setting: Setting, **update: object) -> Setting:
@@ -46,6 +46,12 @@ def _kinds(setting: Setting) -> Iterator[Way]:
         yield _chunked(Way("", setting))
     if trained and not setting.checkpointing:
         yield from _with_chunks(Way("checkpointing", kept), chunks)
+    if setting.dtype == "float32" and setting.device == "cuda":
+        half = Way("bf16 weights", changed(setting, dtype="bfloat16"), 1)
+        yield from _with_chunks(half, chunks)
+        if trained:
+            less = Way("bf16 weights, checkpointing", changed(kept, dtype="bfloat16"), 1)
+            yield from _with_chunks(less, chunks)
     if setting.adapted and setting.rank > LEAST_RANK:
         small = changed(kept, rank=LEAST_RANK)
         yield from _with_chunks(Way(f"checkpointing, rank {LEAST_RANK}", small, 2), chunks)
@@ -57,6 +63,8 @@ def _kinds(setting: Setting) -> Iterator[Way]:
     if setting.method == "full":
         lora = Way("another method: LoRA, checkpointing", changed(kept, method="lora"), 4)
         yield from _with_chunks(lora, chunks)
+        four = changed(kept, method="qlora", dtype="bfloat16", optimiser="adamw_fused")
+        yield from _with_chunks(Way("another method: QLoRA, checkpointing", four, 4), chunks)
 
 
 def _with_chunks(way: Way, chunks: bool) -> Iterator[Way]:

@@ -18,7 +18,7 @@ from advisor.next_probe import NOTHING, SURE, Outlook, Question
 from advisor.posterior import Place, prior, seen_of
 from advisor.prepare import Prepared
 from advisor.prices import expected_usd, reference_machine, total_usd
-from advisor.prior import expected
+from advisor.prior import Belief, expected
 from advisor.records import Option
 from advisor.stages import stage_name
 from knowledge.load import effects, expectations
@@ -74,16 +74,23 @@ class UntilSure:
         if method not in DIAGNOSTIC and (method, rung) not in self._keys:
             return None  # it proposes nothing here, or not yet
         outlook = self._outlook()
-        if outlook.certainty >= SURE:
+        if outlook.certainty >= SURE and self._is_known(outlook):
             return f"{self._told(outlook)} with a probability of {outlook.certainty:.2f}"
         if method in DIAGNOSTIC:
             return None
         names = (method, *BUILT_ON.get(method, ()))
         mine = [at for at, key in enumerate(self._keys) if key[0] in names and key[1] == rung]
         chance = sum(float((outlook.right == at).mean()) for at in mine)
-        if chance >= LEAST:
+        if chance >= LEAST or not outlook.posterior.measured:
             return None
-        return f"a chance of {chance:.3f} of being the right choice, whatever it reached"
+        return (
+            "most likely not enough, or not the cheapest that is: right in less than 1 % of draws"
+        )
+
+    def _is_known(self, outlook: Outlook) -> bool:
+        """Whether the decision rests on what was measured: an option that was, or all in vain."""
+        measured = outlook.posterior.measured
+        return bool(measured) if outlook.chosen == NOTHING else outlook.chosen in measured
 
     def _told(self, outlook: Outlook) -> str:
         if outlook.chosen == NOTHING:
@@ -98,7 +105,8 @@ class UntilSure:
         now = prior(
             [Place(method, self._cards[rung].n_params) for method, rung in self._keys],
             effects()[0],
-            means=None if self._prepared.rehearsal else self._means(),
+            means=None if self._prepared.rehearsal else [each.mean for each in self._expected],
+            guess=0.0 if self._prepared.rehearsal else self._expected[0].guess,
             wider=1.0 if self._prepared.rehearsal else UNFITTED,
         )
         usd: list[tuple[float, int]] = []
@@ -124,10 +132,11 @@ class UntilSure:
         spec = self._prepared.task.spec
         return expected_usd(method, self._cards[rung], self._situations[rung], spec)
 
-    def _means(self) -> list[float]:
-        """Logits that published results let one expect of each option."""
+    @cached_property
+    def _expected(self) -> list[Belief]:
+        """What published results let one expect of each option."""
         return [
-            expected(method, self._cards[rung].n_params, self._nature, expectations()).mean
+            expected(method, self._cards[rung].n_params, self._nature, expectations())
             for method, rung in self._keys
         ]
 

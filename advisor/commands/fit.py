@@ -63,6 +63,8 @@ def fit(
         raise click.UsageError("--model and --ladder go by themselves; give one of them")
     if asked["nf4"] and methods and not {"inference", "dpo"} & set(methods):
         raise click.UsageError("--nf4 is for inference and dpo; LoRA on 4 bits is --method qlora")
+    if asked["nf4"] and asked["fp32"]:
+        raise click.UsageError("--fp32 and --nf4 contradict one another; give one of them")
     gpu, price = asked.pop("gpu"), asked.pop("usd_per_hour")
     if gpu and asked["measure"]:
         raise click.UsageError("--measure measures this machine, not a card named by --gpu")

@@ -15,7 +15,7 @@ ASSUMED = (
     "assumed: adapters in fp32 on all linear layers, fused AdamW with states as wide as what is",
     "trained, no dropout, no padding, no autocast; QLoRA without fp32 norms and head",
 )
-ON_CPU = "on a processor weights are taken in 32 bits, but for QLoRA and --nf4"
+ON_CPU = "on a processor weights are taken in 32 bits, but for QLoRA; DPO and --nf4 want --trace"
 
 
 def fit_lines(found: Sequence[Fit], device: FreeDevice, asked: Mapping[str, Any]) -> Iterator[str]:
