@@ -21,7 +21,7 @@ class Way:
     setting: Setting
     spoils: int = 0
     """0 for the same result but for rounding, 1 for fewer bits, 2 for a smaller rank, 3 for rows
-    cut off, 4 for another method."""
+    cut off, 4 and 5 for another method."""
 
 
 def changed(setting: Setting, **update: object) -> Setting:
@@ -64,7 +64,7 @@ def _kinds(setting: Setting) -> Iterator[Way]:
         lora = Way("another method: LoRA, checkpointing", changed(kept, method="lora"), 4)
         yield from _with_chunks(lora, chunks)
         four = changed(kept, method="qlora", dtype="bfloat16", optimiser="adamw_fused")
-        yield from _with_chunks(Way("another method: QLoRA, checkpointing", four, 4), chunks)
+        yield from _with_chunks(Way("another method: QLoRA, checkpointing", four, 5), chunks)
 
 
 def _with_chunks(way: Way, chunks: bool) -> Iterator[Way]:

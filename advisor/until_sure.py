@@ -26,6 +26,8 @@ from probes.methods import DIAGNOSTIC, Situation, wanted
 from probes.records import Measurement
 from probes.store import RunStore
 
+MOST = 0.9975
+"""A target above this is taken for it: half an item in two hundred."""
 LEAST = 0.01
 """Chance of being the right choice below which an option is not measured."""
 UNFITTED = 1.5
@@ -117,7 +119,7 @@ class UntilSure:
             if option is None or not option.barred:
                 usd.append((self._usd(method, rung, option), at))
         order = tuple(at for _, at in sorted(usd)) or tuple(range(len(self._keys)))
-        return Outlook(Question(order, spec.target, threshold(spec)), now)
+        return Outlook(Question(order, min(spec.target, MOST), threshold(spec)), now)
 
     def _measured(self, measurements: Sequence[Measurement]) -> dict[str, Option]:
         """Options by name, as the advice reads them."""

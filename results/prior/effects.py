@@ -163,7 +163,7 @@ def fit(
         own_sd=round(math.sqrt(own) * wider, 4),
         surprise=surprise,
         n_tasks=len(tasks),
-        basis=f"own spread times {wider:g}; surprises of {surprise:g}, {LEAST_SURPRISE} or more by hand",
+        basis=f"own spread times {wider:g}; surprises of {surprise:g}, the least by hand",
         checked=CHECKED,
     )
 
