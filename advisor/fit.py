@@ -170,6 +170,10 @@ def fit(
     """
     architecture = Architecture.of_card(card)
     memory = memory_of(architecture, setting, traced)
+    length = setting.seq_len + setting.new_tokens
+    if memory is not None and length > card.context_tokens:
+        beyond = f"{length:,} tokens are more than the model's context of {card.context_tokens:,}"
+        memory = memory.model_copy(update={"basis": (beyond, *memory.basis)})
     verdict = verdict_of(memory, device.available_bytes) if memory else None
     times = times_of(card, setting, device.place, work, probe)
     found = Fit(

@@ -69,7 +69,7 @@ def fit(
     if gpu and asked["measure"]:
         raise click.UsageError("--measure measures this machine, not a card named by --gpu")
     device = device_named(gpu, price) if gpu else device_here(price)
-    settings = settings_of(methods or METHODS, device, **asked)
+    settings = settings_of(tuple(dict.fromkeys(methods)) or METHODS, device, **asked)
     found = answers(cards_named(models, ladder), settings, device, asked)
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))

@@ -50,6 +50,11 @@ def fit_lines(found: Sequence[Fit], device: FreeDevice, asked: Mapping[str, Any]
 
 
 def _mended(each: Fit) -> Iterator[str]:
+    """A line for what must be known of one answer among many."""
+    if each.verdict == "does-not-fit" and not each.changes:
+        yield f"{each.model} {each.setting.method}: nothing that was tried makes it fit"
+    if each.memory is not None and "context of" in each.memory.basis[0]:
+        yield f"{each.model} {each.setting.method}: {each.memory.basis[0]}"
     if each.changes:
         first = each.changes[0]
         yield f"{each.model} {each.setting.method} fits with {first.what}{_slower(first.slower)}"

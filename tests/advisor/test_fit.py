@@ -356,3 +356,27 @@ def test_no_memory_that_can_be_read_is_bad_input(monkeypatch: pytest.MonkeyPatch
         device_here(None)
     with pytest.raises(UserError, match="no GPU was found"):
         device_here(1.0)
+
+
+def test_what_exceeds_the_context_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--gpu", "h200", "--model", "Qwen2.5-0.5B-Instruct", "--seq-len", "100000"]
+    run_main(["fit", *flags, "--method", "inference"], monkeypatch)
+    assert "more than the model's context of 32,768" in capsys.readouterr().out
+    run_main(["fit", *flags], monkeypatch)
+    assert "more than the model's context of 32,768" in capsys.readouterr().out
+
+
+def test_contradicting_widths_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_main(["fit", "--gpu", "l4", "--fp32", "--nf4"], monkeypatch) == 2
+    assert "--fp32 and --nf4" in capsys.readouterr().err
+
+
+def test_wider_weights_are_narrowed_and_full_training_becomes_qlora_at_last() -> None:
+    wide = answer(5, method="inference", dtype="float32")
+    assert [change.what for change in wide.changes] == ["bf16 weights"]
+    whole = answer(4.5, method="full", seq_len=256)
+    assert any("QLoRA" in change.what for change in whole.changes)
