@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.fit_devices import FreeDevice
 from advisor.fit_time import Range, Times, Work, times_of
-from advisor.setting_changes import Way, ways
+from advisor.setting_changes import FEWER_BITS, Way, ways
 from knowledge.local_speed import LocalSpeed
 from knowledge.records import MemoryForm, ModelCard
 from probes.footprint.calibration import by_stack
@@ -33,9 +33,10 @@ PROCESS_BYTES = 500_000_000
 STAND_IN = 1.10
 """Factor on what is safe where layers are unlike those that forms were fitted to: about twice what
 forms fell short by on Gemma 3, OLMo 2 and Phi 3, 5.3 % (results/fit/families.md)."""
-MOST_CHANGES, FOUR_BITS = 3, 1
-"""Changes that are told; how much 4 bits spoil (`setting_changes.Way`)."""
+MOST_CHANGES = 3
 Verdict = Literal["fits", "tight", "does-not-fit"]
+SAID = {"fits": "FITS", "tight": "TIGHT", "does-not-fit": "DOES NOT FIT", None: "not known"}
+"""The verdicts in words."""
 
 
 class Memory(Record):
@@ -55,6 +56,8 @@ class Memory(Record):
     at: str
     """When the peak is: `backward`."""
     basis: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """Where the figures are less than they seem: lengths or layers that nothing was fitted to."""
 
 
 class Change(Record):
@@ -97,22 +100,10 @@ class Fit(Record):
     """The command that traces this very setting."""
 
 
-def memory_of(
-    architecture: Architecture, setting: Setting, traced: Footprint | None = None
-) -> Memory | None:
-    """The memory by the closed form, or by a trace; None where no form was fitted to such ones."""
+def memory_of(architecture: Architecture, setting: Setting) -> Memory | None:
+    """The memory by the closed form; None where none was fitted to such settings."""
     on_cpu = setting.device == "cpu"
-    context = PROCESS_BYTES if on_cpu else CONTEXT_BYTES
-    if traced is not None:
-        return Memory(
-            allocated_bytes=traced.allocated_bytes,
-            reserved_bytes=traced.reserved_bytes,
-            reserved_high_bytes=traced.reserved_bytes,
-            context_bytes=context,
-            safe_bytes=safe_bytes(traced.reserved_bytes + context),
-            at=traced.peak_phase,
-            basis=traced.basis,
-        )
+    context = _context(setting)
     found, form = places(architecture, setting), form_of(setting)
     if not found or form is None:
         return None
@@ -132,22 +123,44 @@ def memory_of(
         safe_bytes=safe if is_fitted(architecture) else round(safe * STAND_IN),
         at=at.split()[1],
         basis=tuple(basis),
+        warnings=tuple(_warnings(architecture, setting)),
     )
+
+
+def memory_traced(traced: Footprint) -> Memory:
+    """The memory by a trace whose allocator was replayed."""
+    context = _context(traced.setting)
+    return Memory(
+        allocated_bytes=traced.allocated_bytes,
+        reserved_bytes=traced.reserved_bytes,
+        reserved_high_bytes=traced.reserved_bytes,
+        context_bytes=context,
+        safe_bytes=safe_bytes(traced.reserved_bytes + context),
+        at=traced.peak_phase,
+        basis=traced.basis,
+    )
+
+
+def _context(setting: Setting) -> int:
+    return PROCESS_BYTES if setting.device == "cpu" else CONTEXT_BYTES
 
 
 def _basis(architecture: Architecture, setting: Setting, form: MemoryForm) -> Iterator[str]:
     yield f"sizes: {architecture.basis}"
     off = f"{100 * form.median_error:.1f} % median, {100 * form.worst_error:.0f} % worst"
     yield f"live bytes: closed form fitted to {form.n} traces; on traces left out {off}"
-    if not is_fitted(architecture):
-        yield f"no such layers were among those traces: {100 * (STAND_IN - 1):.0f} % are added"
-    if setting.seq_len > TRACED_ROW or setting.seq_len * setting.batch > TRACED_TOKENS:
-        yield f"longer than what was traced ({TRACED_ROW:,} tokens a row, {TRACED_TOKENS:,} in all)"
     if setting.device == "cpu":
         yield "17 trainings on a CPU took up to 2 % more (results/benchmarks/cpu_footprint.md)"
         yield f"process: {PROCESS_BYTES / 1e9:g} GB, as measured there"
     else:
         yield f"context: {CONTEXT_BYTES / 1e9:g} GB assumed, not measured"
+
+
+def _warnings(architecture: Architecture, setting: Setting) -> Iterator[str]:
+    if not is_fitted(architecture):
+        yield f"no such layers were among the traces: {100 * (STAND_IN - 1):.0f} % are added"
+    if setting.seq_len > TRACED_ROW or setting.seq_len * setting.batch > TRACED_TOKENS:
+        yield f"longer than what was traced ({TRACED_ROW:,} tokens a row, {TRACED_TOKENS:,} in all)"
 
 
 def fit(
@@ -168,15 +181,16 @@ def fit(
         traced: a traced footprint, in place of the closed form.
         probe: what was measured on the device, in place of published speeds.
     """
-    architecture = Architecture.of_card(card)
-    memory = memory_of(architecture, setting, traced)
-    length = setting.seq_len + setting.new_tokens
-    if memory is not None and length > card.context_tokens:
-        beyond = f"{length:,} tokens are more than the model's context of {card.context_tokens:,}"
-        memory = memory.model_copy(update={"basis": (beyond, *memory.basis)})
+    memory = _memory(card, setting, traced)
     verdict = verdict_of(memory, device.available_bytes) if memory else None
-    times = times_of(card, setting, device.place, work, probe)
-    found = Fit(
+
+    def takes(other: Setting) -> Times:
+        return times_of(card, other, device.place, work, probe)
+
+    times, place = takes(setting), device.place
+    price = place.price if place else None
+    mended = verdict in ("tight", "does-not-fit")
+    return Fit(
         model=card.name,
         setting=setting,
         device=device.name,
@@ -188,21 +202,21 @@ def fit(
         usd=times.usd,
         tokens_per_s=times.tokens_per_s,
         time_basis=times.basis,
+        usd_per_hour=place.usd_per_hour if place else None,
+        price_source=f"{price.title}, {price.checked}" if price else "",
+        changes=_changes(card, setting, device.available_bytes, takes) if mended else (),
         check=check_of(card, setting, device),
     )
-    if device.place is not None:
-        price = device.place.price
-        told = f"{price.title}, {price.checked}" if price else ""
-        priced = {"usd_per_hour": device.place.usd_per_hour, "price_source": told}
-        found = found.model_copy(update=priced)
-    if verdict not in ("tight", "does-not-fit"):
+
+
+def _memory(card: ModelCard, setting: Setting, traced: Footprint | None) -> Memory | None:
+    """By the trace where there is one; with a warning where the model takes no such length."""
+    found = memory_traced(traced) if traced else memory_of(Architecture.of_card(card), setting)
+    length = setting.seq_len + setting.new_tokens
+    if found is None or length <= card.context_tokens:
         return found
-
-    def takes(other: Setting) -> Times:
-        return times_of(card, other, device.place, work, probe)
-
-    mending = _changes(architecture, setting, device.available_bytes, takes)
-    return found.model_copy(update={"changes": mending})
+    beyond = f"{length:,} tokens are more than the model's context of {card.context_tokens:,}"
+    return found.model_copy(update={"warnings": (beyond, *found.warnings)})
 
 
 def verdict_of(memory: Memory, available_bytes: int) -> Verdict:
@@ -214,16 +228,16 @@ def verdict_of(memory: Memory, available_bytes: int) -> Verdict:
 
 
 def _changes(
-    architecture: Architecture,
+    card: ModelCard,
     setting: Setting,
     available_bytes: int,
     takes: Callable[[Setting], Times],
 ) -> tuple[Change, ...]:
     """The first of each kind that fits: what spoils least before the rest, then by time."""
-    now = takes(setting).hours
+    architecture, now = Architecture.of_card(card), takes(setting).hours
     found: list[tuple[Way, Change]] = []
     for kind in ways(setting):
-        if found and kind[0].spoils > max(FOUR_BITS, found[0][0].spoils):
+        if found and kind[0].spoils > max(FEWER_BITS, found[0][0].spoils):
             break  # of what costs more than bits only as much as must be
         for way in kind:
             memory = memory_of(architecture, way.setting)

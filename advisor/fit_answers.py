@@ -58,22 +58,21 @@ def settings_of(methods: Sequence[str], device: FreeDevice, **asked: Any) -> lis
 
 def _setting(method: str, device: FreeDevice, asked: Mapping[str, Any]) -> Setting:
     whole = (asked["fp32"] or device.kind == "cpu") and method != "qlora"
-    four_bit = asked["nf4"] and not asked["fp32"]
     fields: dict[str, Any] = {
         "method": method,
         "seq_len": asked["seq_len"],
         "batch": asked["batch"],
-        "dtype": "float32" if whole and not four_bit else "bfloat16",
+        "dtype": "float32" if whole and not asked["nf4"] else "bfloat16",
         "device": device.kind,
     }
     if method == "inference":
-        fields |= {"new_tokens": asked["new_tokens"], "four_bit": four_bit}
+        fields |= {"new_tokens": asked["new_tokens"], "four_bit": asked["nf4"]}
     else:
         fields["checkpointing"] = asked["checkpointing"]
     if method in ("lora", "qlora", "dpo"):
         fields["rank"] = asked["rank"]
     if method == "dpo":
-        fields["four_bit"] = four_bit
+        fields["four_bit"] = asked["nf4"]
     return Setting.model_validate(fields)
 
 

@@ -120,7 +120,7 @@ def _served(card: ModelCard, setting: Setting, place: Place, work: Work) -> Time
     )
     if month is None or month.usd is None:
         return Times()
-    basis = f"a serving engine, {month.batch} requests side by side"
+    basis = f"a serving engine, requests side by side: {month.batch}"
     return Times(usd=_range(month.usd), basis=basis)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from advisor.fit import Memory, memory_of, verdict_of
+from advisor.fit import SAID, Memory, memory_of, verdict_of
 from advisor.records import Takes
 from knowledge.machine_names import machine_named
 from knowledge.records import Machine, ModelCard
@@ -141,13 +141,8 @@ def taken_by(
 
 def taken_text(memory: Sequence[Takes]) -> str:
     """`l4 (24.2 GB): LoRA in bf16 with checkpointing needs 5.3 GB: FITS; serving in bf16 ...`."""
-    each = [f"{one.way} needs {one.safe_bytes / 1e9:.1f} GB: {_said(one)}" for one in memory]
+    each = [f"{one.way} needs {one.safe_bytes / 1e9:.1f} GB: {SAID[one.verdict]}" for one in memory]
     return f"{memory[0].card} ({memory[0].card_bytes / 1e9:.1f} GB): {'; '.join(each)}"
-
-
-def _said(each: Takes) -> str:
-    """The verdict as `advisor fit` says it."""
-    return each.verdict.replace("-", " ").upper()
 
 
 def does_not_fit(each: Takes) -> str:

@@ -10,6 +10,8 @@ from probes.footprint.settings import Setting
 
 LEAST_ROW, LEAST_RANK = 256, 8
 """Shortest row and smallest rank that are proposed."""
+FEWER_BITS, SMALLER_RANK, SHORTER_ROWS, OTHER_METHOD, OTHER_IN_4_BITS = 1, 2, 3, 4, 5
+"""How much a change spoils; 0 leaves the same result but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,7 @@ class Way:
     """In words, with the batch that it has."""
     setting: Setting
     spoils: int = 0
-    """0 for the same result but for rounding, 1 for fewer bits, 2 for a smaller rank, 3 for rows
-    cut off, 4 and 5 for another method."""
+    """0 for the same result but for rounding, else FEWER_BITS and up."""
 
 
 def changed(setting: Setting, **update: object) -> Setting:
@@ -47,24 +48,26 @@ def _kinds(setting: Setting) -> Iterator[Way]:
     if trained and not setting.checkpointing:
         yield from _with_chunks(Way("checkpointing", kept), chunks)
     if setting.dtype == "float32" and setting.device == "cuda":
-        half = Way("bf16 weights", changed(setting, dtype="bfloat16"), 1)
+        half = Way("bf16 weights", changed(setting, dtype="bfloat16"), FEWER_BITS)
         yield from _with_chunks(half, chunks)
         if trained:
-            less = Way("bf16 weights, checkpointing", changed(kept, dtype="bfloat16"), 1)
-            yield from _with_chunks(less, chunks)
+            less = changed(kept, dtype="bfloat16")
+            yield from _with_chunks(Way("bf16 weights, checkpointing", less, FEWER_BITS), chunks)
     if setting.adapted and setting.rank > LEAST_RANK:
-        small = changed(kept, rank=LEAST_RANK)
-        yield from _with_chunks(Way(f"checkpointing, rank {LEAST_RANK}", small, 2), chunks)
+        small, named = changed(kept, rank=LEAST_RANK), f"checkpointing, rank {LEAST_RANK}"
+        yield from _with_chunks(Way(named, small, SMALLER_RANK), chunks)
     if not setting.quantised and setting.dtype != "float32" and setting.method != "full":
         method = "qlora" if setting.method == "lora" else setting.method
         small = changed(kept, method=method, four_bit=True)
         named = "4 bits, checkpointing" if trained else "4 bits"
-        yield from _with_chunks(Way(named, small, 1), chunks)
+        yield from _with_chunks(Way(named, small, FEWER_BITS), chunks)
     if setting.method == "full":
-        lora = Way("another method: LoRA, checkpointing", changed(kept, method="lora"), 4)
-        yield from _with_chunks(lora, chunks)
+        lora = changed(kept, method="lora")
+        named = "another method: LoRA, checkpointing"
+        yield from _with_chunks(Way(named, lora, OTHER_METHOD), chunks)
         four = changed(kept, method="qlora", dtype="bfloat16", optimiser="adamw_fused")
-        yield from _with_chunks(Way("another method: QLoRA, checkpointing", four, 5), chunks)
+        named = "another method: QLoRA, checkpointing"
+        yield from _with_chunks(Way(named, four, OTHER_IN_4_BITS), chunks)
 
 
 def _with_chunks(way: Way, chunks: bool) -> Iterator[Way]:
@@ -100,5 +103,5 @@ def _shorter(setting: Setting) -> Iterator[Way]:
     while length >= LEAST_ROW:
         what = "prompts" if setting.method == "inference" else "rows"
         named = ", ".join(filter(None, (least.what, f"{what} cut at {length:,} tokens")))
-        yield Way(named, changed(least.setting, seq_len=length), 3)
+        yield Way(named, changed(least.setting, seq_len=length), SHORTER_ROWS)
         length //= 2

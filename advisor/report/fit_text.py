@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from advisor.fit import Fit, Memory
+from advisor.fit import SAID, Fit, Memory
 from advisor.fit_devices import FreeDevice
 from advisor.fit_time import Range
 
-SAID = {"fits": "FITS", "tight": "TIGHT", "does-not-fit": "DOES NOT FIT", None: "not known"}
 GB = 1e9
-ASSUMED = (
+TRAINING = (
     "assumed: adapters in fp32 on all linear layers, fused AdamW with states as wide as what is",
     "trained, no dropout, no padding, no autocast; QLoRA without fp32 norms and head",
 )
@@ -21,10 +20,7 @@ ON_CPU = "on a processor weights are taken in 32 bits, but for QLoRA; DPO and --
 def fit_lines(found: Sequence[Fit], device: FreeDevice, asked: Mapping[str, Any]) -> Iterator[str]:
     """A table of all answers, then each with its breakdown where there are few."""
     yield f"{device.name}: {device.available_bytes / GB:.1f} GB ({device.told})"
-    yield (
-        f"{asked['seq_len']:,} tokens a row, batch {asked['batch']:,};"
-        f" {asked['rows']:,} rows {asked['epochs']:g} times, {asked['requests']:,} requests a month"
-    )
+    yield f"{asked['seq_len']:,} tokens a row, batch {asked['batch']:,}; {_work(found, asked)}"
     yield ""
     wide = max(len(each.model) for each in found)
     yield (
@@ -40,24 +36,46 @@ def fit_lines(found: Sequence[Fit], device: FreeDevice, asked: Mapping[str, Any]
         ).rstrip()
     yield ""
     yield "Peak: live bytes; needs: what is safe to have free, with the allocator, context, margin."
-    yield from ASSUMED
+    if any(each.setting.method != "inference" for each in found):
+        yield from TRAINING
     if device.kind == "cpu":
         yield ON_CPU
     for each in found:
         yield from _whole(each) if len(found) <= 2 else _mended(each)
+    if len(found) > 2:
+        yield from _shared(found)
     if any(each.memory is None for each in found):
         yield "not known: no closed form was fitted to such a setting; add --trace"
 
 
 def _mended(each: Fit) -> Iterator[str]:
-    """A line for what must be known of one answer among many."""
+    """What makes one answer among many fit."""
     if each.verdict == "does-not-fit" and not each.changes:
         yield f"{each.model} {each.setting.method}: nothing that was tried makes it fit"
-    if each.memory is not None and "context of" in each.memory.basis[0]:
-        yield f"{each.model} {each.setting.method}: {each.memory.basis[0]}"
     if each.changes:
         first = each.changes[0]
         yield f"{each.model} {each.setting.method} fits with {first.what}{_slower(first.slower)}"
+
+
+def _shared(found: Sequence[Fit]) -> Iterator[str]:
+    """Warnings of many answers, each once for a model; why there is no time."""
+    told = [(each.model, w) for each in found if each.memory for w in each.memory.warnings]
+    for model, warning in dict.fromkeys(told):
+        yield f"{model}: {warning}"
+    without = [each.time_basis for each in found if each.hours is None and each.usd is None]
+    for why in dict.fromkeys(filter(None, without)):
+        yield f"where there is no time: {why}"
+
+
+def _work(found: Sequence[Fit], asked: Mapping[str, Any]) -> str:
+    """What times and prices are of."""
+    methods = {each.setting.method for each in found}
+    told = []
+    if methods != {"inference"}:
+        told.append(f"{asked['rows']:,} rows {asked['epochs']:g} times")
+    if "inference" in methods:
+        told.append(f"{asked['requests']:,} requests a month")
+    return ", ".join(told)
 
 
 def _whole(each: Fit) -> Iterator[str]:
@@ -73,16 +91,17 @@ def _whole(each: Fit) -> Iterator[str]:
         whose = "process and libraries" if each.setting.device == "cpu" else "CUDA context"
         yield f"  {whose}: {memory.context_bytes / GB:.2f} GB"
         yield f"  needs {memory.safe_bytes / GB:.2f} GB free: {SAID[each.verdict]}"
-        for line in memory.basis:
+        for line in (*memory.warnings, *memory.basis):
             yield f"  - {line}"
     if each.tokens_per_s:
         yield f"  {each.tokens_per_s:,.0f} tokens a second"
     if each.request_s:
         yield f"  {_span(each.request_s)} s a request"
     if each.time_basis:
-        yield f"  - time: {each.time_basis}"
+        what = "price" if each.hours is None and each.usd else "time"
+        yield f"  - {what}: {each.time_basis}"
     if each.usd_per_hour is not None:
-        yield f"  - price: {each.usd_per_hour:g} USD/h ({each.price_source or 'your own'})"
+        yield f"  - an hour: {each.usd_per_hour:g} USD ({each.price_source or 'your own'})"
     for change in each.changes:
         needs = change.safe_bytes / GB
         yield f"  fits with {change.what}: {needs:.2f} GB{_slower(change.slower)}"

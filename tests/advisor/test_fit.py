@@ -240,7 +240,7 @@ def test_an_unknown_family_is_told_and_given_room() -> None:
     phi = model_cards()["Phi-3.5-mini-instruct"]
     found = fit(phi, setting(), L4, Work())
     assert found.memory is not None
-    assert any("no such layers" in line for line in found.memory.basis)
+    assert any("no such layers" in line for line in found.memory.warnings)
     plain = safe_bytes(found.memory.reserved_high_bytes + found.memory.context_bytes)
     assert found.memory.safe_bytes == pytest.approx(1.1 * plain, rel=0.01)
 
