@@ -10,7 +10,7 @@ correct selection.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,8 +18,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.choice import ENOUGH, HOPELESS
-from advisor.posterior import Floats, Posterior
+from advisor.choice import ENOUGH, HOPELESS, threshold
+from advisor.posterior import Floats, Posterior, seen_of
+from advisor.records import Option
+from probes.estimates import SEED_SD_PRIOR
+from probes.task import TaskSpec
 
 DRAWS = 2000
 STRATA = (0.0, 0.01, 0.03, 0.07, 0.15, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 1.0)
@@ -29,8 +32,8 @@ SURE = 0.95
 NOTHING = -1
 LEAST_WORTH = 1e-3
 """What is less than this may be an accident of the draws."""
-SEED_VARIANCE = 0.02**2
-"""Between runs of one setting: `probes.estimates.SEED_SD_PRIOR`, squared."""
+MOST = 0.9975
+"""A target above this is taken for it: half an item in two hundred."""
 
 
 @dataclass(frozen=True)
@@ -134,4 +137,24 @@ class Outlook:
         """Standard deviation of the measured logit around the true one, at what is expected."""
         share = 1 / (1 + math.exp(-float(self.posterior.mean[probe.at])))
         spread = max(share * (1 - share), 1 / (probe.items + 1))
-        return min(2.0, math.sqrt(spread / probe.items + SEED_VARIANCE) / spread)
+        return min(2.0, math.sqrt(spread / probe.items + SEED_SD_PRIOR**2) / spread)
+
+
+def outlook_of(
+    start: Posterior, measured: Mapping[int, Option], usd: Sequence[float], spec: TaskSpec
+) -> Outlook:
+    """The decision by what was measured.
+
+    Args:
+        start: what was believed of the options before.
+        measured: options by number, in their best setting.
+        usd: training and a year of serving of every option, as measured or as expected; of equal
+            prices the first counts as the cheaper.
+        spec: target and stakes; an option that it rules out is not chosen once that is known.
+    """
+    now = start
+    for at, option in measured.items():
+        now = now.given(seen_of(at, option))
+    left = [at for at in range(len(usd)) if at not in measured or not measured[at].barred]
+    order = sorted(left or range(len(usd)), key=lambda at: usd[at])
+    return Outlook(Question(tuple(order), min(spec.target, MOST), threshold(spec)), now)

@@ -30,7 +30,7 @@ FEATURES = (
     "retrieves size", "rows",
 )  # fmt: skip
 """What options share; `rows`: the base-2 logarithm of the multiple of the data, where tuned."""
-STEPWISE = frozenset({"steps", "vote", "lora_steps"})
+STEPWISE = frozenset({"steps", "vote"})
 SHOWING = frozenset({"few_shot", "rag"})
 LEAST_VARIANCE = 1e-4
 SURPRISED_SD = 6.0
@@ -186,6 +186,15 @@ class Posterior:
     def _odd(self, at: int) -> float:
         """Chance that the option surprises; none once it was measured."""
         return 0.0 if at in self.measured else self.surprise
+
+
+def beside(others: Posterior, n: int) -> Posterior:
+    """With `n` options more, behind the others, that share nothing with any: systems in use."""
+    k = len(others.mean)
+    cov = np.zeros((k + n, k + n))
+    cov[:k, :k] = others.cov
+    cov[range(k, k + n), range(k, k + n)] = SURPRISED_SD**2
+    return replace(others, mean=np.concatenate([others.mean, np.zeros(n)]), cov=cov)
 
 
 def _moments(z: Floats, weight: Floats) -> tuple[float, float]:

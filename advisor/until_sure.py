@@ -8,26 +8,23 @@ a resumed run asks for the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from functools import cached_property
 
 from advisor import belief
-from advisor.choice import threshold
 from advisor.nature import Nature, nature_of
-from advisor.next_probe import NOTHING, SURE, Outlook, Question
-from advisor.posterior import Place, prior, seen_of
+from advisor.next_probe import NOTHING, SURE, Outlook, outlook_of
+from advisor.posterior import Place, Posterior, beside, prior
 from advisor.prepare import Prepared
 from advisor.prices import expected_usd, reference_machine, total_usd
-from advisor.prior import Belief, expected
+from advisor.prior import expected
 from advisor.records import Option
 from advisor.stages import stage_name
 from knowledge.load import effects, expectations
 from probes.methods import DIAGNOSTIC, Situation, wanted
-from probes.records import Measurement
 from probes.store import RunStore
 
-MOST = 0.9975
-"""A target above this is taken for it: half an item in two hundred."""
 LEAST = 0.01
 """Chance of being the right choice below which an option is not measured."""
 UNFITTED = 1.5
@@ -62,15 +59,16 @@ class UntilSure:
 
     @cached_property
     def _keys(self) -> list[tuple[str, str]]:
-        """(method, rung) of every option that the plan would measure."""
+        """(method, rung) of every option that the plan would measure, then the user's systems."""
         cells = [row.cell for row in self._prepared.plan.cells if row.cell.role != "final"]
         planned = {(cell.method, cell.rung) for cell in cells}
-        return [
+        found = [
             (method, rung)
             for rung, situation in self._situations.items()
             for method in wanted(situation.methods)
             if method not in DIAGNOSTIC and (method, rung) in planned
         ]
+        return found + [("existing", system.name) for system in self._prepared.task.spec.systems]
 
     def _why_not(self, rung: str, method: str) -> str | None:
         if method not in DIAGNOSTIC and (method, rung) not in self._keys:
@@ -102,45 +100,45 @@ class UntilSure:
 
     def _outlook(self) -> Outlook:
         """The decision by what is in the store now."""
-        spec = self._prepared.task.spec
-        measured = self._measured(self._store.measurements())
-        now = prior(
-            [Place(method, self._cards[rung].n_params) for method, rung in self._keys],
-            effects()[0],
-            means=None if self._prepared.rehearsal else [each.mean for each in self._expected],
-            guess=0.0 if self._prepared.rehearsal else self._expected[0].guess,
-            wider=1.0 if self._prepared.rehearsal else UNFITTED,
-        )
-        usd: list[tuple[float, int]] = []
-        for at, (method, rung) in enumerate(self._keys):
-            option = measured.get(belief.option_name(method, rung))
-            if option is not None:
-                now = now.given(seen_of(at, option))
-            if option is None or not option.barred:
-                usd.append((self._usd(method, rung, option), at))
-        order = tuple(at for _, at in sorted(usd)) or tuple(range(len(self._keys)))
-        return Outlook(Question(order, min(spec.target, MOST), threshold(spec)), now)
-
-    def _measured(self, measurements: Sequence[Measurement]) -> dict[str, Option]:
-        """Options by name, as the advice reads them."""
-        spec = self._prepared.task.spec
-        dev = {example.item.id: example for example in self._prepared.task.splits.dev}
-        found = belief.options(measurements, spec, dev, self._cards, reference_machine(spec))
-        return {option.name: option for option in found}
-
-    def _usd(self, method: str, rung: str, option: Option | None) -> float:
-        if option is not None:
-            return total_usd(option.price)
-        spec = self._prepared.task.spec
-        return expected_usd(method, self._cards[rung], self._situations[rung], spec)
+        measured = self._measured()
+        prices = [self._usd(at, measured.get(at)) for at in range(len(self._keys))]
+        return outlook_of(self._start, measured, prices, self._prepared.task.spec)
 
     @cached_property
-    def _expected(self) -> list[Belief]:
-        """What published results let one expect of each option."""
-        return [
-            expected(method, self._cards[rung].n_params, self._nature, expectations())
-            for method, rung in self._keys
-        ]
+    def _start(self) -> Posterior:
+        """Before anything is measured: of the pocket ladder by its own effects, of other models by
+        published results."""
+        own = [key for key in self._keys if key[0] != "existing"]
+        places = [Place(method, self._cards[rung].n_params) for method, rung in own]
+        shared = effects()[0]
+        if self._prepared.rehearsal:
+            start = prior(places, shared)
+        else:
+            told = [
+                expected(method, self._cards[rung].n_params, self._nature, expectations())
+                for method, rung in own
+            ]
+            means = [each.mean for each in told]
+            start = prior(places, shared, means=means, wider=UNFITTED, guess=told[0].guess)
+        return beside(start, len(self._keys) - len(own))
+
+    def _measured(self) -> dict[int, Option]:
+        """Options by number, as the advice reads them."""
+        task, space = self._prepared.task, self._prepared.space
+        dev = {example.item.id: example for example in task.splits.dev}
+        machine = reference_machine(task.spec)
+        found = self._store.measurements()
+        options = belief.options(found, task.spec, dev, self._cards, machine, space)
+        return {self._keys.index((each.method, each.rung)): each for each in options}
+
+    def _usd(self, at: int, option: Option | None) -> float:
+        if option is not None:
+            return total_usd(option.price)
+        method, rung = self._keys[at]
+        if method == "existing":
+            return math.inf  # its answers are not there yet
+        spec = self._prepared.task.spec
+        return expected_usd(method, self._cards[rung], self._situations[rung], spec)
 
     @cached_property
     def _nature(self) -> Nature:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from advisor import belief
-from advisor.choice import threshold
 from advisor.lab.laboratory import Place, driven
-from advisor.next_probe import NOTHING, Outlook, Probe, Question
+from advisor.next_probe import Outlook, Probe, outlook_of
 from advisor.posterior import Place as Stand
-from advisor.posterior import Posterior, Seen, prior, seen_of
+from advisor.posterior import Posterior, prior
 from advisor.prices import expected_usd, reference_machine, total_usd
 from advisor.records import Option
 from knowledge.load import effects
@@ -51,12 +50,11 @@ class Prober:
 
     place: Place
     found: list[Measurement] = field(default_factory=list)
-    seen: dict[int, Seen] = field(default_factory=dict)
-    """The latest figure of each option."""
+    """Of the methods' own searches."""
+    measured: dict[int, Option] = field(default_factory=dict)
+    """The latest figure of each option, by its number."""
     taken: dict[Key, int] = field(default_factory=dict)
     """Steps taken of each option."""
-    measured: dict[str, Option] = field(default_factory=dict)
-    """Options by name, as the product reads them."""
 
     @cached_property
     def keys(self) -> list[Key]:
@@ -78,28 +76,17 @@ class Prober:
         return prior(stands, effects()[0])
 
     @property
-    def believed(self) -> Posterior:
-        """After what was measured."""
-        now = self.start
-        for found in self.seen.values():
-            now = now.given(found)
-        return now
-
-    @property
     def outlook(self) -> Outlook:
         """The decision as it stands."""
-        usd = {key: self._usd(key) for key in self.keys}
-        order = sorted(range(len(self.keys)), key=lambda at: usd[self.keys[at]])
-        spec = self.place.spec
-        return Outlook(Question(tuple(order), spec.target, threshold(spec)), self.believed)
+        usd = [self._usd(at) for at in range(len(self.keys))]
+        return outlook_of(self.start, self.measured, usd, self.place.spec)
 
-    def _usd(self, key: Key) -> float:
+    def _usd(self, at: int) -> float:
         """Training and a year of serving; by the tokens to expect before it was measured."""
-        method, rung = key
-        known = self.measured.get(belief.option_name(method, rung))
-        if known is not None:
-            return total_usd(known.price)
-        here, card = self.place.situations[rung], self.place.cards[rung]
+        if at in self.measured:
+            return total_usd(self.measured[at].price)
+        method, rung = self.keys[at]
+        card, here = self.place.cards[rung], self.place.situations[rung]
         return expected_usd(method, card, here, self.place.spec)
 
     def steps(self) -> Iterator[Step]:
@@ -156,10 +143,10 @@ class Prober:
             yield from driven(everything(here, whole, names), self.place.ask)
 
         imagined = driven(everything(here, whole, names), self.place.peek)
-        cells = {id(each): each.cell for batch in imagined for each in batch}
-        if not any(cell.method == method for cell in cells.values()):
+        cells = [each.cell for batch in imagined for each in batch]
+        if not any(cell.method == method for cell in cells):
             return None
-        seconds = sum(self.place.price_s(cell) for cell in cells.values())
+        seconds = sum(self.place.price_s(cell) for cell in cells)
         return Step(key, here.n_dev, ask, max(1e-3, seconds))
 
     def take(self, step: Step) -> None:
@@ -177,22 +164,14 @@ class Prober:
                 self.taken[key] = 3
 
     def _note(self, key: Key, measured: Sequence[Measurement]) -> None:
-        """The option's figure, the optimism of having chosen among settings taken off."""
-        mine = [each for each in measured if each.cell.rung == key[1]]
-        options = belief.options(
-            mine,
-            self.place.spec,
-            self.place.examples,
-            self.place.cards,
-            reference_machine(self.place.spec),
-        )
-        name = belief.option_name(*key)
-        option = next((option for option in options if option.name == name), None)
-        if option is None:
-            return
-        self.measured[name] = option
-        at = self.keys.index(key)
-        self.seen[at] = seen_of(at, option)
+        """The option as the product reads it from what was measured on its rung."""
+        method, rung = key
+        spec, cards = self.place.spec, {rung: self.place.cards[rung]}
+        mine = [each for each in measured if each.cell.rung == rung]
+        options = belief.options(mine, spec, self.place.examples, cards, reference_machine(spec))
+        for option in options:
+            if option.method == method:
+                self.measured[self.keys.index(key)] = option
 
 
 NEEDS: Mapping[str, tuple[str, ...]] = {"vote": ("zero_shot", "steps"), "lora_rag": ("rag", "lora")}
@@ -210,6 +189,3 @@ def probed(place: Place) -> tuple[Prober, Outlook]:
         if best is None:
             return prober, outlook
         prober.take(steps[probes.index(best)])
-
-
-__all__ = ["NOTHING", "Prober", "probed"]

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 
 from advisor import belief
 from advisor.choice import choose
-from advisor.lab.adaptive import NOTHING, probed
+from advisor.lab.adaptive import probed
 from advisor.lab.laboratory import Place, driven
+from advisor.next_probe import NOTHING
 from advisor.prices import reference_machine
 from advisor.records import Option
 from probes.lab.menu import FRACTIONS, at_fraction, everything, proposals
@@ -90,7 +91,7 @@ def by_value(place: Place) -> Choice:
     prober, outlook = probed(place)
     chances = outlook.posterior.p_at_least(place.spec.target)
     medians = outlook.posterior.quantile(0)
-    best = max(prober.seen, key=lambda at: medians[at])  # of those that were measured
+    best = max(prober.measured, key=lambda at: medians[at])  # of those that were measured
     at = outlook.chosen if outlook.chosen != NOTHING else best
     method, rung = prober.keys[at]
     use = outlook.chosen != NOTHING and chances[at] >= 0.5

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advisor.next_probe import NOTHING, SURE, Outlook, Probe, Question
+from advisor.next_probe import MOST, NOTHING, SURE, Outlook, Probe, Question, outlook_of
 from advisor.posterior import Posterior, Seen
+from tests.advisor.plain_truth import PROMPT_IS_ENOUGH, Make, lab, options_of, spec
 
 ORDER = (0, 1, 2)
 
@@ -74,3 +75,16 @@ def test_probing_by_worth_ends_right(seed: int) -> None:
         now = now.given(Seen(probe.at, float(rng.binomial(200, share)) / 200, 200))
     assert view.chosen == 1
     assert 3 not in asked
+
+
+def test_the_outlook_of_what_was_measured(measurement: Make) -> None:
+    """A prompt that is enough is chosen; where the needs bar it, it is not in question."""
+    options = options_of(lab(measurement, PROMPT_IS_ENOUGH), spec())
+    measured = dict(enumerate(options))
+    prices = [float(at) for at in measured]
+    start = believed([0.0] * len(options), [2.0] * len(options))
+    assert outlook_of(start, measured, prices, spec()).chosen == 0
+    barred = {0: options[0].model_copy(update={"barred": ("too slow",)})}
+    assert 0 not in outlook_of(start, measured | barred, prices, spec()).question.order
+    assert outlook_of(start, {}, prices[::-1], spec()).question.order[0] == len(options) - 1
+    assert outlook_of(start, {}, prices, spec(target=1.0)).question.target == MOST

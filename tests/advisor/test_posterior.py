@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.posterior import FEATURES, Place, Posterior, Seen, prior
+from advisor.posterior import FEATURES, Place, Posterior, Seen, beside, prior
 from knowledge.load import effects
 
 PLACES = [
@@ -96,3 +96,11 @@ def test_means_of_another_domain_stand_in_its_place() -> None:
     found = prior(PLACES, known, means=means, wider=2.0)
     assert list(found.mean) == means
     assert (found.sd > prior(PLACES, known).sd).sum() >= len(PLACES) // 2
+
+
+def test_a_system_in_use_shares_nothing_with_the_options() -> None:
+    before = beside(start(), 1)
+    after = before.given(Seen(12, 0.95, 400))
+    assert after.mean[:12] == pytest.approx(before.mean[:12])
+    assert after.p_at_least(0.9)[12] > 0.9
+    assert before.given(Seen(3, 1.0, 300)).mean[12] == before.mean[12]
